@@ -1,0 +1,173 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# Installs what the build, the demo and the tests need: Debian and Ubuntu, Fedora, Alpine. The package
+# manager is asked only when something is missing. Exit: 0 all there, 1 failed, 2 unknown distribution,
+# 5 not root.
+#
+# A DNS server is wanted for its program alone. Where its package would start a service (Debian), the
+# package is not installed but unpacked into .deps/bind9; tools/lab/lab.sh finds it there.
+set -eu
+
+cd "$(dirname "$0")/.."
+
+# Per line: what it is for, then the packages' names ("-": nothing to install, "a,b": both).
+table() {
+	cat <<'END'
+# for                 Debian, Ubuntu            Fedora                       Alpine
+C-compiler            gcc,libc6-dev             gcc,glibc-devel              gcc,musl-dev
+make                  make                      make                         make
+git                   git                       git                          git
+bash                  bash                      bash                         bash
+BPF-compiler          clang,llvm                clang,llvm                   clang,llvm
+bpftool               @bpftool                  bpftool                      bpftool
+libbpf                libbpf-dev                libbpf-devel                 libbpf-dev
+libelf                libelf-dev                elfutils-libelf-devel        elfutils-dev
+zlib                  zlib1g-dev                zlib-devel                   zlib-dev
+libmnl                libmnl-dev                libmnl-devel                 libmnl-dev
+inih                  libinih-dev               inih-devel                   inih-dev
+jansson               libjansson-dev            jansson-devel                jansson-dev
+pkg-config            pkg-config                pkgconf-pkg-config           pkgconf
+kernel-headers        linux-libc-dev            kernel-headers               linux-headers
+cmocka                libcmocka-dev             libcmocka-devel              cmocka-dev
+musl                  musl-tools                musl-gcc,musl-libc-static    -
+Go                    golang-go                 golang                       go
+c-ares                libc-ares-dev             c-ares-devel                 c-ares-dev
+ip                    iproute2                  iproute                      iproute2
+nft                   nftables                  nftables                     nftables
+ethtool               ethtool                   ethtool                      ethtool
+nsenter,setpriv       util-linux                util-linux                   util-linux,util-linux-misc,setpriv
+ps,sysctl             procps                    procps-ng                    procps-ng
+coreutils             coreutils                 coreutils                    coreutils
+awk                   mawk                      gawk                         gawk
+modprobe              kmod                      kmod                         kmod
+jq                    jq                        jq                           jq
+dig                   bind9-dnsutils            bind-utils                   bind-tools
+kdig                  knot-dnsutils             knot-utils                   knot-utils
+dnsmasq               dnsmasq-base              dnsmasq                      dnsmasq
+tcpdump               tcpdump                   tcpdump                      tcpdump
+DNS-server            @unpacked                 bind                         bind
+END
+}
+
+distribution() {
+	# shellcheck disable=SC1091 # the machine's own file
+	[ -r /etc/os-release ] && . /etc/os-release
+	for id in ${ID:-} ${ID_LIKE:-}; do
+		case $id in
+		debian | ubuntu) echo debian; return ;;
+		fedora) echo fedora; return ;;
+		alpine) echo alpine; return ;;
+		esac
+	done
+	echo unknown
+}
+
+# names COLUMN: the packages of one distribution, one a line
+names() {
+	table | awk -v column="$1" '!/^#/ { print $column }' | tr ',' '\n' | grep -v '^[-@]' | sort -u
+}
+
+installed() {
+	case $distribution in
+	debian) [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ] ;;
+	fedora) rpm -q --whatprovides "$1" >/dev/null 2>&1 ;;
+	alpine) apk info -e "$1" >/dev/null 2>&1 ;;
+	esac
+}
+
+missing() {
+	for name in $(names "$1"); do
+		installed "$name" || printf '%s ' "$name"
+	done
+}
+
+need_root() {
+	[ "$(id -u)" = 0 ] && return
+	echo "make deps: only root can install packages; run it with sudo. Missing: $*" >&2
+	exit 5
+}
+
+quietly_apt() {
+	DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 -o DPkg::Lock::Timeout=120 "$@" </dev/null
+}
+
+# A fresh machine has no lists of packages, an old one has stale ones.
+debian_lists() {
+	[ -n "${lists_fresh:-}" ] && return
+	quietly_apt update
+	lists_fresh=1
+}
+
+debian_install() {
+	debian_lists
+	quietly_apt install --yes --no-install-recommends "$@" >/dev/null
+}
+
+# Debian has a package bpftool; Ubuntu moved the program from one package to another.
+debian_bpftool() {
+	PATH=$PATH:/usr/sbin:/sbin command -v bpftool >/dev/null && return
+	need_root bpftool
+	debian_lists
+	for name in bpftool linux-bpf-tools linux-tools-generic; do
+		apt-get -qq --simulate install "$name" >/dev/null 2>&1 || continue
+		debian_install "$name"
+		return
+	done
+	echo "make deps: no package with bpftool found; install it by hand" >&2
+	exit 1
+}
+
+has_named() {
+	PATH=$PATH:/usr/sbin:/sbin command -v named >/dev/null || .deps/bind9/usr/sbin/named -v >/dev/null 2>&1
+}
+
+# The libraries that the package asks for, with the version where it insists on one ("name=version").
+library_names() {
+	dpkg-deb -f "$1" Depends | tr ',' '\n' |
+		sed -n -e 's/^ *\(bind9-libs\) (= \(.*\))$/\1=\2/p' -e 's/^ *\(lib[^ |]*\).*/\1/p'
+}
+
+debian_named() {
+	has_named && return
+	need_root "bind9 (unpacked into .deps)"
+	debian_lists
+	rm -rf .deps/bind9 .deps/download
+	mkdir -p .deps/download
+	(cd .deps/download && quietly_apt -o APT::Sandbox::User=root download bind9)
+	# shellcheck disable=SC2046 # one word per library
+	debian_install $(library_names .deps/download/bind9_*.deb)
+	dpkg-deb -x .deps/download/bind9_*.deb .deps/bind9
+	rm -rf .deps/download
+	has_named || { echo "make deps: the unpacked DNS server does not start" >&2; exit 1; }
+}
+
+install_missing() {
+	want=$(missing "$1")
+	[ -z "$want" ] && return
+	need_root "$want"
+	echo "make deps: installing $want"
+	# shellcheck disable=SC2086 # a list of names
+	case $distribution in
+	debian) debian_install $want ;;
+	fedora) dnf install --assumeyes --quiet --setopt=install_weak_deps=False $want ;;
+	alpine) apk add --quiet $want ;;
+	esac
+}
+
+distribution=$(distribution)
+case $distribution in
+debian)
+	install_missing 2
+	debian_bpftool
+	debian_named
+	;;
+fedora) install_missing 3 ;;
+alpine) install_missing 4 ;;
+*)
+	echo "make deps: knows Debian, Ubuntu, Fedora and Alpine; please install with your package manager:" >&2
+	table | awk '!/^#/ { printf "  %s", $1 } END { print "" }' >&2
+	exit 2
+	;;
+esac
+echo "make deps: all there"
