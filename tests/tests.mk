@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# tests/unit/NAME.c     a cmocka program for the host: links user/core, includes the pure headers of bpf/
+# tests/kernel/NAME.c   a cmocka program that loads the BPF object: links user/core and user/io (root)
+# tests/tools/NAME.c    a small program that the shell tests use
+# tests/stubs/          resolver clients: c-ares, Go; glibc and musl are tests/tools/lookup.c
+# tests/netns/NAME.sh, tests/stubs/NAME.sh   shell tests in private namespaces (root)
+
+UNIT_TESTS   := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/*.c)))
+KERNEL_TESTS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/kernel/*.c)))
+TEST_TOOLS   := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/tools/*.c)))
+SHELL_TESTS  := $(sort $(wildcard tests/netns/*.sh tests/stubs/*.sh))
+CMOCKA_LDLIBS = $(shell $(PKG_CONFIG) --libs cmocka)
+
+# A resolver client is built where its compiler or library is there; the tests skip the others. These
+# are looked for when the recipe runs: `make deps check` installs them first. On a musl system the C
+# compiler is musl's.
+MUSL_CC = $(firstword $(shell command -v musl-gcc) $(shell $(CC) -dumpmachine | grep -q musl && echo $(CC)))
+GO      = $(shell command -v go)
+CARES   = $(shell $(PKG_CONFIG) --exists libcares && echo yes)
+STUBS  := $(addprefix $(BUILD)/tests/stubs/,musl cares go)
+TEST_TOOLS += $(STUBS)
+
+$(BUILD)/tests/unit/%: tests/unit/%.c $(CORE_OBJECTS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(CORE_INCLUDES) -Ibpf -Itests -o $@ $< $(CORE_OBJECTS) $(CMOCKA_LDLIBS)
+
+$(BUILD)/tests/kernel/%: tests/kernel/%.c $(IO_OBJECTS) $(CORE_OBJECTS) | $(SKELETON)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(IO_INCLUDES) -Itests -o $@ $< $(IO_OBJECTS) $(CORE_OBJECTS) $(LIB_LDLIBS) $(CMOCKA_LDLIBS)
+
+$(BUILD)/tests/tools/%: tests/tools/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $< $(TOOL_LDLIBS)
+
+$(BUILD)/tests/stubs/musl: tests/tools/lookup.c
+	@mkdir -p $(@D)
+	$(if $(MUSL_CC),$(MUSL_CC) $(ALL_CFLAGS) -static -o $@ $<,@echo "no musl-gcc: its client is left out")
+
+$(BUILD)/tests/stubs/cares: tests/stubs/cares.c
+	@mkdir -p $(@D)
+	$(if $(CARES),$(CC) $(ALL_CFLAGS) -Itests $(shell $(PKG_CONFIG) --cflags libcares) -o $@ $< \
+		$(shell $(PKG_CONFIG) --libs libcares),@echo "no c-ares: its client is left out")
+
+$(BUILD)/tests/stubs/go: tests/stubs/go/lookup.go
+	@mkdir -p $(@D)
+	$(if $(GO),CGO_ENABLED=0 GO111MODULE=off GOFLAGS= GOCACHE=$(abspath $(BUILD))/go-cache \
+		$(GO) build -tags netgo -o $@ $<,@echo "no Go: its client is left out")
+
+.PHONY: tests
+tests: $(BUILD)/stubsieve $(UNIT_TESTS) $(KERNEL_TESTS) $(TEST_TOOLS)
+
+.PHONY: unit
+unit: $(UNIT_TESTS)
+	BUILD=$(BUILD) tests/run $(UNIT_TESTS)
+
+.PHONY: check
+check: tests
+	BUILD=$(BUILD) tests/run $(UNIT_TESTS) $(KERNEL_TESTS) $(SHELL_TESTS)

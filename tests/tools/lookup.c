@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * lookup [--time] [--count N] NAME...: what getaddrinfo() says of each name, for either family.
+ * Built for the C library of the system, and once more, statically, with musl. Output: client.h.
+ */
+#include <netdb.h>
+
+#include "client.h"
+
+static void look_up(const char *name, struct outcome *ret_outcome)
+{
+	/* Without AI_ADDRCONFIG, like most programs; with it glibc alone would leave out A where no IPv4
+	 * address is (and no AAAA where IPv6 has but fe80::). */
+	const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+	struct addrinfo *list = NULL;
+	int error = getaddrinfo(name, NULL, &hints, &list);
+
+	if (error) {
+		ret_outcome->error = gai_strerror(error);
+		return;
+	}
+	for (const struct addrinfo *info = list; info; info = info->ai_next)
+		outcome_add(ret_outcome, info->ai_addr);
+	freeaddrinfo(list);
+}
+
+int main(int argc, char **argv)
+{
+	return client_main(argc, argv, look_up);
+}
