@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# make            build/stubsieve
+# make deps       install what the build, the demo and the tests need (root)
+# make demo       show the filter at work in a private lab (root)
+# make check      run every test (root); `make unit` runs those that need no privilege
+# make bench      measure the filter's cost (root)
+# make install    DESTDIR= PREFIX=/usr/local
+# make clean
+
+VERSION := 0.1.0
+BUILD   ?= build
+PREFIX  ?= /usr/local
+DESTDIR ?=
+
+CC      ?= cc
+CLANG   ?= clang
+BPFTOOL ?= $(firstword $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool) bpftool)
+PKG_CONFIG ?= pkg-config
+
+LIBRARIES := libbpf libelf zlib libmnl jansson
+CFLAGS  ?= -O2 -g
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+            -Wcast-qual -Wvla -Wunused-function
+ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(CFLAGS) -D_GNU_SOURCE -MMD -MP
+LIB_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
+LIB_LDLIBS = $(shell $(PKG_CONFIG) --libs $(LIBRARIES))
+
+# The UAPI headers of a multiarch distribution lie in a directory of their own, which clang's bpf
+# target does not know.
+MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
+BPF_CFLAGS = -std=gnu11 -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -MMD -MP -Iinclude -Ibpf \
+             $(if $(MULTIARCH),-idirafter /usr/include/$(MULTIARCH))
+
+# What each layer may include: include <- bpf; include <- user/core <- user/io <- user/cli.
+CORE_INCLUDES := -Iinclude -Iuser/core
+IO_INCLUDES    = $(CORE_INCLUDES) -Iuser/io -Ibpf -I$(BUILD)/skeleton $(LIB_CFLAGS)
+CLI_INCLUDES   = $(CORE_INCLUDES) -Iuser/io -Iuser/cli -Ibpf $(LIB_CFLAGS)
+
+objects = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard $(1)/*.c)))
+CORE_OBJECTS := $(call objects,user/core)
+IO_OBJECTS   := $(call objects,user/io)
+CLI_OBJECTS  := $(call objects,user/cli)
+SKELETON     := $(BUILD)/skeleton/stubsieve.skel.h
+
+.PHONY: all
+all: $(BUILD)/stubsieve
+
+$(BUILD)/stubsieve: $(CLI_OBJECTS) $(IO_OBJECTS) $(CORE_OBJECTS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LDLIBS)
+
+$(BUILD)/user/core/%.o: user/core/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(CORE_INCLUDES) -c -o $@ $<
+
+$(BUILD)/user/io/%.o: user/io/%.c | $(SKELETON)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(IO_INCLUDES) -c -o $@ $<
+
+$(BUILD)/user/cli/%.o: user/cli/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(CLI_INCLUDES) -DSTUBSIEVE_VERSION='"$(VERSION)"' -c -o $@ $<
+
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
+
+# bpftool writes to a file of its own first: a failed run leaves no half skeleton behind.
+$(SKELETON): $(BUILD)/bpf/stubsieve.bpf.o
+	@mkdir -p $(@D)
+	$(BPFTOOL) gen skeleton $< name stubsieve_bpf > $@.new
+	mv $@.new $@
+
+include tests/tests.mk
+
+.PHONY: deps
+deps:
+	tools/deps.sh
+
+.PHONY: demo
+demo: $(BUILD)/stubsieve $(TEST_TOOLS)
+	tools/lab/demo.sh
+
+.PHONY: bench
+bench: $(BUILD)/stubsieve
+	$(MAKE) -C tools/bench BUILD=$(abspath $(BUILD))
+
+.PHONY: install
+install: $(BUILD)/stubsieve
+	install -D -m 0755 $(BUILD)/stubsieve $(DESTDIR)$(PREFIX)/sbin/stubsieve
+
+.PHONY: clean
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the decision needs to know beside the question: who sent it, under which name, in which state. */
+#ifndef STUBSIEVE_FACTS_H
+#define STUBSIEVE_FACTS_H
+
+#include "decide.h"
+#include "packet.h"
+#include "suffix.h"
+
+/* Address families as sockets have them; the UAPI headers leave them to the C library. */
+#define AF_INET 2
+#define AF_INET6 10
+
+/*
+ * Is it our own traffic: a full socket of this protocol whose namespace is the device's? Forwarded,
+ * bridged and tapped packets have no socket, a macvlan container's has one of another namespace.
+ */
+static __always_inline bool is_local(struct __sk_buff *skb, const struct sieve_packet *packet)
+{
+	struct bpf_sock *socket = skb->sk;
+
+	if (!socket)
+		return false;
+	socket = bpf_sk_fullsock(socket);
+	if (!socket)
+		return false;
+	if (test_any_socket)
+		return true;
+	if (socket->protocol != packet->protocol || (socket->family != AF_INET && socket->family != AF_INET6))
+		return false;
+	return socket_netns(skb) == device_netns(skb);
+}
+
+/*
+ * Has a device above this one already seen the packet: the bridge over this port, the VLAN over this
+ * link? It was routed to the upper one, or that one let go of the route.
+ */
+static __always_inline bool was_seen_above(struct __sk_buff *skb, struct dst_entry *dst)
+{
+	if (test_any_socket)
+		return false;
+	return !dst || BPF_CORE_READ(dst, dev) != BPF_CORE_READ(kernel_skb(skb), dev);
+}
+
+/* The sender's nearest cgroup that is a scope or exempt. */
+static __always_inline __u32 cgroup_facts(struct __sk_buff *skb)
+{
+	for (int level = SIEVE_CGROUP_LEVELS - 1; level >= 0; level--) {
+		__u64 id;
+		__u32 *kind;
+
+		if (!(policy.cgroup_levels & 1U << level))
+			continue;
+		id = bpf_skb_ancestor_cgroup_id(skb, level);
+		kind = id ? bpf_map_lookup_elem(&cgroups, &id) : NULL;
+		if (kind)
+			return *kind == SIEVE_CGROUP_EXEMPT ? SIEVE_FACT_EXEMPT_CGROUP : SIEVE_FACT_SCOPE;
+	}
+	return 0;
+}
+
+/* The longest listed suffix of QNAME decides. */
+static __always_inline __u32 name_facts(struct sieve_work *work)
+{
+	__u32 labels = work->question.labels, found = 0;
+	__u64 hash = 0;
+
+	SIEVE_ROLLED
+	for (__u32 depth = 1; depth <= SIEVE_SUFFIX_LABELS_MAX; depth++) {
+		__u32 label = labels + 1 - depth, *entry;
+
+		if (depth > labels)
+			break;
+		SIEVE_OPAQUE(label);
+		hash = sieve_hash(hash, work->label_hash[label & (SIEVE_LABELS - 1)]);
+		if (!(policy.suffix_depths & 1U << depth))
+			continue;
+		entry = bpf_map_lookup_elem(&names, &hash);
+		if (entry)
+			found = *entry;
+	}
+	if (found & SIEVE_NAME_EXEMPT)
+		return SIEVE_FACT_EXEMPT_NAME;
+	return found & (SIEVE_NAME_ASK_A << (work->question.family & 1)) ? SIEVE_FACT_ASKED : 0;
+}
+
+static __always_inline __u32 heartbeat_facts(void)
+{
+	__u32 zero = 0;
+	const struct sieve_heartbeat *last = bpf_map_lookup_elem(&heartbeat, &zero);
+	__u64 now = bpf_ktime_get_ns();
+
+	if (!last || (now > last->stamp_ns && now - last->stamp_ns > policy.stale_after_ns))
+		return SIEVE_FACT_STALE;
+	return 0;
+}
+
+/* The state of the device's namespace; NULL if it is not known, or of an older one with its number. */
+static __always_inline struct sieve_netns *find_netns(struct net *net)
+{
+	__u32 inum = BPF_CORE_READ(net, ns.inum);
+	struct sieve_netns *state = bpf_map_lookup_elem(&netns, &inum);
+
+	if (!state)
+		return NULL;
+	if (state->cookie && bpf_core_field_exists(net->net_cookie) &&
+	    state->cookie != BPF_CORE_READ(net, net_cookie))
+		return NULL;
+	return state;
+}
+
+/* Rule 0: did the routes of the family change since the controller looked? It is woken once. */
+static __always_inline __u32 generation_facts(struct net *net, struct sieve_netns *state, enum sieve_family family)
+{
+	struct sieve_event event;
+
+	if (state->generation[family & 1] == netns_generation(net, family))
+		return 0;
+	if (!state->wake) {
+		state->wake = 1;
+		event.netns = BPF_CORE_READ(net, ns.inum);
+		bpf_ringbuf_output(&events, &event, sizeof(event), BPF_RB_FORCE_WAKEUP);
+	}
+	return SIEVE_FACT_CHANGED;
+}
+
+/* Does the socket's own destination stand in the packet? Without it, NAT cannot be excluded. */
+static __always_inline bool is_connected_to(struct __sk_buff *skb, const struct sieve_packet *packet)
+{
+	struct bpf_sock *socket = skb->sk;
+
+	if (!socket || (__be16)socket->dst_port != packet->udp.dest)
+		return false;
+	if (packet->family == SIEVE_IPV4)
+		return socket->family == AF_INET && socket->dst_ip4 == packet->addresses[1];
+	return socket->dst_ip6[0] == packet->addresses[4] && socket->dst_ip6[1] == packet->addresses[5] &&
+	       socket->dst_ip6[2] == packet->addresses[6] && socket->dst_ip6[3] == packet->addresses[7];
+}
+
+/*
+ * Was a packet on lo translated? The answer is made of the very packet, which conntrack takes for the
+ * translated original, so nothing translates it back.
+ */
+static __always_inline __u32 nat_facts(struct __sk_buff *skb, const struct sieve_packet *packet)
+{
+	struct nf_conn *connection;
+
+	if (skb->ifindex != LOOPBACK_IFINDEX || !bpf_core_field_exists(kernel_skb(skb)->_nfct))
+		return 0;
+	connection = (struct nf_conn *)(BPF_CORE_READ(kernel_skb(skb), _nfct) & NFCT_PTRMASK);
+	if (!connection)
+		return 0;
+	if (bpf_core_field_exists(connection->status) && !test_conntrack_unknown)
+		return BPF_CORE_READ(connection, status) & (IPS_SRC_NAT | IPS_DST_NAT) ? SIEVE_FACT_NAT : 0;
+	return is_connected_to(skb, packet) ? 0 : SIEVE_FACT_NAT;
+}
+
+/* Are the two sockets in the same cgroup? `other` came from a lookup and may not be dereferenced. */
+static __always_inline bool shares_cgroup(struct __sk_buff *skb, struct bpf_sock *other)
+{
+	struct bpf_sock *slot = other;
+	struct sock *socket = NULL;
+	__u64 mine = 0, theirs = 1;
+
+	/* Read back from the stack, the pointer is a mere number, with which CO-RE may reckon. */
+	bpf_probe_read_kernel(&socket, sizeof(socket), &slot);
+	bpf_core_read(&theirs, sizeof(theirs), &socket->sk_cgrp_data);
+	socket = BPF_CORE_READ(kernel_skb(skb), sk);
+	bpf_core_read(&mine, sizeof(mine), &socket->sk_cgrp_data);
+	return (mine & ~3ULL) == (theirs & ~3ULL);
+}
+
+/*
+ * Does the sender's cgroup hold a socket that serves a DNS port on the query's source address? Then
+ * the query may be asked for a client that has the family which this host lacks.
+ */
+static __always_inline __u32 server_facts(struct __sk_buff *skb, const struct sieve_packet *packet)
+{
+	struct bpf_sock_tuple tuple = {};
+	__u32 size, facts = 0;
+
+	for (int i = 0; i < SIEVE_PORTS_MAX; i++) {
+		struct bpf_sock *server;
+
+		if (!policy.ports[i])
+			continue;
+		if (packet->family == SIEVE_IPV4) {
+			tuple.ipv4.saddr = packet->addresses[1];
+			tuple.ipv4.daddr = packet->addresses[0];
+			tuple.ipv4.dport = bpf_htons(policy.ports[i]);
+			size = sizeof(tuple.ipv4);
+		} else {
+			__builtin_memcpy(tuple.ipv6.saddr, &packet->addresses[4], 16);
+			__builtin_memcpy(tuple.ipv6.daddr, &packet->addresses[0], 16);
+			tuple.ipv6.dport = bpf_htons(policy.ports[i]);
+			size = sizeof(tuple.ipv6);
+		}
+		server = bpf_sk_lookup_udp(skb, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+		if (!server)
+			continue;
+		if (shares_cgroup(skb, server))
+			facts = SIEVE_FACT_SERVES_OTHERS;
+		bpf_sk_release(server);
+	}
+	return facts;
+}
+
+#endif

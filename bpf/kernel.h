@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The few fields of the kernel's own structures that are read, by CO-RE: the loader finds where they
+ * lie in the running kernel (5.10 to 6.18), whatever machine this was built on. Everything else comes
+ * from the UAPI headers, so no vmlinux.h is needed.
+ */
+#ifndef STUBSIEVE_KERNEL_H
+#define STUBSIEVE_KERNEL_H
+
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct ns_common {
+	unsigned int inum;
+};
+
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct netns_ipv4 {
+	atomic_t rt_genid;
+};
+
+struct netns_ipv6 {
+	atomic_t fib6_sernum;
+};
+
+struct net {
+	struct ns_common ns;
+	__u64 net_cookie; /* a plain number since 5.12 */
+	struct netns_ipv4 ipv4;
+	struct netns_ipv6 ipv6;
+};
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct net_device {
+	possible_net_t nd_net;
+};
+
+struct sock_common {
+	possible_net_t skc_net;
+};
+
+/* Starts with the address of a cgroup, which has flags in its lowest two bits before 5.15. */
+struct sock_cgroup_data {
+	__u64 val;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+	struct sock_cgroup_data sk_cgrp_data;
+};
+
+struct dst_entry {
+	struct net_device *dev;
+};
+
+struct rtable {
+	struct dst_entry dst;
+	unsigned int rt_flags;
+};
+
+struct nf_conn {
+	unsigned long status;
+};
+
+struct sk_buff {
+	struct net_device *dev;
+	struct sock *sk;
+	unsigned long _skb_refdst;
+	unsigned long _nfct;
+	__u16 network_header;
+	unsigned char *head;
+	unsigned char *data;
+};
+
+#pragma clang attribute pop
+
+#define SKB_DST_NOREF 1UL        /* include/linux/skbuff.h: flag in _skb_refdst */
+#define NFCT_PTRMASK (~7UL)      /* include/linux/skbuff.h: _nfct holds ip_conntrack_info in its low bits */
+#define IPS_SRC_NAT (1 << 4)     /* include/uapi/linux/netfilter/nf_conntrack_common.h */
+#define IPS_DST_NAT (1 << 5)
+#define RTCF_BROADCAST 0x10000000 /* include/uapi/linux/in_route.h */
+#define RTCF_MULTICAST 0x20000000
+#define LOOPBACK_IFINDEX 1       /* include/net/flow.h; lo has it in every namespace */
+
+/* At the hooks that are used here the context is the kernel's struct sk_buff itself. */
+static __always_inline const struct sk_buff *kernel_skb(struct __sk_buff *skb)
+{
+	return (const struct sk_buff *)(const void *)skb;
+}
+
+static __always_inline struct net *device_netns(struct __sk_buff *skb)
+{
+	return BPF_CORE_READ(kernel_skb(skb), dev, nd_net.net);
+}
+
+static __always_inline struct net *socket_netns(struct __sk_buff *skb)
+{
+	return BPF_CORE_READ(kernel_skb(skb), sk, __sk_common.skc_net.net);
+}
+
+/* NULL where the packet has left the device it was routed to, and in BPF_PROG_TEST_RUN. */
+static __always_inline struct dst_entry *packet_dst(struct __sk_buff *skb)
+{
+	return (struct dst_entry *)(BPF_CORE_READ(kernel_skb(skb), _skb_refdst) & ~SKB_DST_NOREF);
+}
+
+/* Octets from skb->data to the IP header: 14 on Ethernet, 0 on a device without a link layer. */
+static __always_inline __u32 network_offset(struct __sk_buff *skb)
+{
+	const struct sk_buff *kernel = kernel_skb(skb);
+	unsigned char *head = BPF_CORE_READ(kernel, head);
+	unsigned char *data = BPF_CORE_READ(kernel, data);
+
+	return (__u32)(head + BPF_CORE_READ(kernel, network_header) - data);
+}
+
+/*
+ * The numbers that rise with every added route or address. A kernel without IPv6 has no second one:
+ * 0, which never changes, is right.
+ */
+static __always_inline __u32 netns_generation(struct net *net, enum sieve_family family)
+{
+	if (family == SIEVE_IPV4)
+		return BPF_CORE_READ(net, ipv4.rt_genid.counter);
+	if (bpf_core_field_exists(net->ipv6))
+		return BPF_CORE_READ(net, ipv6.fib6_sernum.counter);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The maps and the read-only data. What their values mean stands in stubsieve/abi.h. */
+#ifndef STUBSIEVE_MAPS_H
+#define STUBSIEVE_MAPS_H
+
+#include <linux/udp.h>
+
+#include "dns.h"
+#include "kernel.h"
+
+#define SIEVE_NETNS_MAX 65536
+#define SIEVE_CGROUPS_MAX 4096
+#define SIEVE_NAMES_MAX 16384
+
+/* What the packet is to us. */
+enum sieve_kind {
+	SIEVE_KIND_OTHER, /* not DNS: pass, uncounted */
+	SIEVE_KIND_UDP,   /* UDP to a DNS port */
+	SIEVE_KIND_TCP,   /* the first segment of a connection to a DNS port */
+};
+
+/* Where the message lies, and between whom. */
+struct sieve_packet {
+	__u32 network;        /* octets from skb->data to the network header; set by rewrite() */
+	__u32 transport;      /* octets from the network header to the UDP header */
+	__u32 ip_length;      /* of the whole datagram, as the IP header says */
+	__be32 addresses[8];  /* source and destination as in the header: IPv4 in [0] and [1], IPv6 in [0..3] and [4..7] */
+	struct udphdr udp;
+	__u8 family;          /* enum sieve_family: of the transport, not of the question */
+	__u8 protocol;        /* IPPROTO_UDP or IPPROTO_TCP */
+	__u8 reason;          /* enum sieve_reason: the headers speak against an answer */
+};
+
+/* What one run of a program works on. */
+struct sieve_kernel_work {
+	struct sieve_packet packet;
+	struct sieve_work dns;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SIEVE_NETNS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct sieve_netns);
+} netns SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SIEVE_CGROUPS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, __u32);
+} cgroups SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SIEVE_NAMES_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, __u32);
+} names SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sieve_heartbeat);
+} heartbeat SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, SIEVE_COUNTERS);
+	__type(key, __u32);
+	__type(value, __u64);
+} counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 65536);
+} events SEC(".maps");
+
+/* Too large for the stack of 512 octets. A program is not interrupted by another of its hook. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sieve_kernel_work);
+} work_area SEC(".maps");
+
+const volatile struct sieve_policy policy;
+
+/* For tests only, 0 otherwise: what BPF_PROG_TEST_RUN and one kernel cannot show by themselves. */
+const volatile __u8 test_any_socket;        /* a test run's packet has a socket of no protocol, and no route */
+const volatile __u8 test_conntrack_unknown; /* as on a kernel whose BTF lacks nf_conn */
+
+/*
+ * The policy as the pure functions take it. Its address goes through an asm statement, so that the
+ * compiler does not take the zeros it sees here for the values; the verifier knows the real ones.
+ */
+static __always_inline const struct sieve_policy *current_policy(void)
+{
+	const struct sieve_policy *pointer = (const struct sieve_policy *)&policy;
+
+	SIEVE_OPAQUE(pointer);
+	return pointer;
+}
+
+static __always_inline struct sieve_kernel_work *get_work_area(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&work_area, &zero);
+}
+
+static __always_inline void count(__u32 counter)
+{
+	__u64 *value = bpf_map_lookup_elem(&counters, &counter);
+
+	if (value)
+		(*value)++;
+}
+
+#endif

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * From the packet to the DNS message: IPv4 with options, IPv6 with extension headers, UDP. Headers are
+ * read by helpers relative to the network header, so that the link layer (Ethernet, lo, none) and
+ * paged data need no thought.
+ */
+#ifndef STUBSIEVE_PACKET_H
+#define STUBSIEVE_PACKET_H
+
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/udp.h>
+
+#include "maps.h"
+
+#define IPV4_FRAGMENT_OFFSET 0x1fff
+#define IPV4_MORE_FRAGMENTS 0x2000
+#define IPV4_OPTIONS_SIZE 40
+#define IPV4_OPTIONS_MAX 8 /* with the padding of NOP; more are as good as a source route */
+#define IPV4_OPTION_END 0
+#define IPV4_OPTION_NOOP 1
+#define IPV4_OPTION_LSRR 131 /* loose and strict source route (RFC 791 section 3.1) */
+#define IPV4_OPTION_SSRR 137
+#define IPV6_EXTENSIONS_MAX 6
+#define TCP_FLAGS_OFFSET 13
+#define TCP_SYN 0x02
+#define TCP_ACK 0x10
+
+static __always_inline long load(struct __sk_buff *skb, __u32 offset, void *to, __u32 length)
+{
+	return bpf_skb_load_bytes_relative(skb, offset, to, length, BPF_HDR_START_NET);
+}
+
+static __always_inline bool is_dns_port(__be16 port)
+{
+	for (int i = 0; i < SIEVE_PORTS_MAX; i++)
+		if (policy.ports[i] && port == bpf_htons(policy.ports[i]))
+			return true;
+	return false;
+}
+
+/* Does a source route lead the packet elsewhere? Options that do not add up count as one. */
+static __always_inline bool has_source_route(struct __sk_buff *skb, __u32 header_length)
+{
+	__u8 options[IPV4_OPTIONS_SIZE + 4] = {};
+	__u32 end = header_length - sizeof(struct iphdr);
+
+	SIEVE_OPAQUE(end);
+	if (end > IPV4_OPTIONS_SIZE || end < 4)
+		return true;
+	if (load(skb, sizeof(struct iphdr), options, end))
+		return true;
+	SIEVE_ROLLED
+	for (__u32 i = 0, at = 0; i < IPV4_OPTIONS_MAX; i++) {
+		__u8 option, length;
+
+		if (at >= end || at >= IPV4_OPTIONS_SIZE)
+			return at != end;
+		option = options[at];
+		length = options[at + 1];
+		if (option == IPV4_OPTION_END)
+			return false;
+		if (option == IPV4_OPTION_LSRR || option == IPV4_OPTION_SSRR)
+			return true;
+		if (option != IPV4_OPTION_NOOP && length < 2)
+			return true;
+		at += option == IPV4_OPTION_NOOP ? 1 : length;
+		SIEVE_OPAQUE(at);
+	}
+	return true;
+}
+
+static __always_inline enum sieve_kind find_ipv4(struct __sk_buff *skb, struct sieve_packet *packet)
+{
+	struct {
+		struct iphdr ip;
+		struct udphdr udp;
+	} head;
+	__u32 header_length;
+
+	if (load(skb, 0, &head, sizeof(head)))
+		return SIEVE_KIND_OTHER;
+	if (head.ip.protocol != IPPROTO_UDP && head.ip.protocol != IPPROTO_TCP)
+		return SIEVE_KIND_OTHER;
+	header_length = head.ip.ihl * 4;
+	if (head.ip.version != 4 || header_length < sizeof(head.ip))
+		return SIEVE_KIND_OTHER;
+	if (head.ip.frag_off & bpf_htons(IPV4_FRAGMENT_OFFSET)) /* the ports are in the first one */
+		return SIEVE_KIND_OTHER;
+	if (header_length != sizeof(head.ip) && load(skb, header_length, &head.udp, sizeof(head.udp)))
+		return SIEVE_KIND_OTHER;
+	if (!is_dns_port(head.udp.dest))
+		return SIEVE_KIND_OTHER;
+
+	packet->family = SIEVE_IPV4;
+	packet->protocol = head.ip.protocol;
+	packet->transport = header_length;
+	packet->ip_length = bpf_ntohs(head.ip.tot_len);
+	packet->addresses[0] = head.ip.saddr;
+	packet->addresses[1] = head.ip.daddr;
+	packet->udp = head.udp;
+	packet->reason = SIEVE_REASON_NONE;
+	if (head.ip.frag_off & bpf_htons(IPV4_MORE_FRAGMENTS))
+		packet->reason = SIEVE_REASON_fragmented;
+	else if (header_length != sizeof(head.ip) && has_source_route(skb, header_length))
+		packet->reason = SIEVE_REASON_headers;
+	return head.ip.protocol == IPPROTO_UDP ? SIEVE_KIND_UDP : SIEVE_KIND_TCP;
+}
+
+/*
+ * Walk the extension headers from `next` at packet->transport to UDP or TCP (RFC 8200 section 4).
+ * Returns the protocol, or 0 where no ports can be seen.
+ */
+static __always_inline __u8 walk_extensions(struct __sk_buff *skb, __u8 next, struct sieve_packet *packet)
+{
+	SIEVE_ROLLED
+	for (int i = 0; i < IPV6_EXTENSIONS_MAX; i++) {
+		struct {
+			__u8 next;
+			__u8 length; /* in units of 8 octets, without the first; AH: of 4, without the first two */
+			__be16 fragment;
+		} extension;
+
+		if (next == IPPROTO_UDP || next == IPPROTO_TCP)
+			return next;
+		if (next != IPPROTO_HOPOPTS && next != IPPROTO_DSTOPTS && next != IPPROTO_ROUTING &&
+		    next != IPPROTO_FRAGMENT && next != IPPROTO_AH)
+			return 0;
+		if (load(skb, packet->transport, &extension, sizeof(extension)))
+			return 0;
+		if (next == IPPROTO_FRAGMENT) {
+			if (extension.fragment & bpf_htons(0xfff8)) /* the ports are in the first one */
+				return 0;
+			packet->reason = SIEVE_REASON_fragmented;
+			packet->transport += 8;
+		} else if (next == IPPROTO_AH) {
+			packet->reason = SIEVE_REASON_headers;
+			packet->transport += (extension.length + 2) * 4;
+		} else {
+			if (next == IPPROTO_ROUTING)
+				packet->reason = SIEVE_REASON_headers;
+			packet->transport += (extension.length + 1) * 8;
+		}
+		next = extension.next;
+	}
+	if (next == IPPROTO_UDP || next == IPPROTO_TCP) {
+		packet->reason = SIEVE_REASON_headers; /* longer than we care to rewrite */
+		return next;
+	}
+	return 0;
+}
+
+static __always_inline enum sieve_kind find_ipv6(struct __sk_buff *skb, struct sieve_packet *packet)
+{
+	struct {
+		struct ipv6hdr ip;
+		struct udphdr udp;
+	} head;
+	__u8 protocol;
+
+	if (load(skb, 0, &head, sizeof(head)))
+		return SIEVE_KIND_OTHER;
+	packet->reason = SIEVE_REASON_NONE;
+	packet->transport = sizeof(head.ip);
+	protocol = head.ip.nexthdr;
+	if (protocol != IPPROTO_UDP && protocol != IPPROTO_TCP) {
+		protocol = walk_extensions(skb, protocol, packet);
+		if (!protocol || load(skb, packet->transport, &head.udp, sizeof(head.udp)))
+			return SIEVE_KIND_OTHER;
+	}
+	if (!is_dns_port(head.udp.dest) || head.ip.version != 6)
+		return SIEVE_KIND_OTHER;
+
+	packet->family = SIEVE_IPV6;
+	packet->protocol = protocol;
+	packet->ip_length = sizeof(head.ip) + bpf_ntohs(head.ip.payload_len);
+	__builtin_memcpy(packet->addresses, &head.ip.saddr, sizeof(packet->addresses));
+	packet->udp = head.udp;
+	return protocol == IPPROTO_UDP ? SIEVE_KIND_UDP : SIEVE_KIND_TCP;
+}
+
+/* The look that every packet gets; anything but UDP or TCP to a DNS port ends here. */
+static __always_inline enum sieve_kind find_dns(struct __sk_buff *skb, struct sieve_packet *packet)
+{
+	enum sieve_kind kind = SIEVE_KIND_OTHER;
+	__u8 flags;
+
+	if (skb->protocol == bpf_htons(ETH_P_IP))
+		kind = find_ipv4(skb, packet);
+	else if (skb->protocol == bpf_htons(ETH_P_IPV6))
+		kind = find_ipv6(skb, packet);
+	if (kind != SIEVE_KIND_TCP)
+		return kind;
+	if (load(skb, packet->transport + TCP_FLAGS_OFFSET, &flags, sizeof(flags)))
+		return SIEVE_KIND_OTHER;
+	return (flags & (TCP_SYN | TCP_ACK)) == TCP_SYN ? SIEVE_KIND_TCP : SIEVE_KIND_OTHER;
+}
+
+static __always_inline bool is_group_address(const struct sieve_packet *packet)
+{
+	if (packet->family == SIEVE_IPV4)
+		return bpf_ntohl(packet->addresses[1]) >= 0xe0000000; /* 224/4, 240/4, 255.255.255.255 */
+	return (bpf_ntohl(packet->addresses[4]) >> 24) == 0xff;
+}
+
+/* Did the route make it a broadcast or multicast, such as to 192.0.2.255? */
+static __always_inline bool is_group_route(const struct sieve_packet *packet, struct dst_entry *dst)
+{
+	if (packet->family != SIEVE_IPV4 || !dst)
+		return false;
+	return BPF_CORE_READ((struct rtable *)dst, rt_flags) & (RTCF_BROADCAST | RTCF_MULTICAST);
+}
+
+/* The conditions on the datagram. On success the message's length is in work->length. */
+static __always_inline enum sieve_reason check_datagram(struct __sk_buff *skb, const struct sieve_packet *packet,
+							struct dst_entry *dst, struct sieve_work *work)
+{
+	__u32 udp_length = bpf_ntohs(packet->udp.len);
+
+	if (packet->protocol == IPPROTO_TCP)
+		return SIEVE_REASON_tcp;
+	if (skb->gso_segs > 1)
+		return SIEVE_REASON_segmented;
+	if (packet->reason)
+		return packet->reason;
+	if (udp_length < sizeof(struct udphdr) || packet->transport + udp_length != packet->ip_length)
+		return SIEVE_REASON_length;
+	if (is_group_address(packet) || is_group_route(packet, dst))
+		return SIEVE_REASON_destination;
+	udp_length -= sizeof(struct udphdr);
+	if (udp_length > SIEVE_MESSAGE_MAX)
+		return SIEVE_REASON_oversized;
+	work->length = udp_length;
+	return SIEVE_REASON_NONE;
+}
+
+/* Copy the message to the work area, with zeros behind it. */
+static __always_inline enum sieve_reason load_message(struct __sk_buff *skb, const struct sieve_packet *packet,
+						      struct sieve_work *work)
+{
+	__u32 length = work->length;
+
+	SIEVE_OPAQUE(length);
+	if (length < 1 || length > SIEVE_MESSAGE_MAX)
+		return SIEVE_REASON_length;
+	if (load(skb, packet->transport + sizeof(struct udphdr), work->message, length))
+		return SIEVE_REASON_length;
+	__builtin_memset(&work->message[length], 0, 4);
+	return SIEVE_REASON_NONE;
+}
+
+#endif

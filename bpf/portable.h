@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What lets the pure headers (dns.h, decide.h, answer.h) be compiled for the kernel and for the host. */
+#ifndef STUBSIEVE_PORTABLE_H
+#define STUBSIEVE_PORTABLE_H
+
+#include <stdbool.h>
+#include <stubsieve/abi.h>
+
+#ifdef __bpf__
+#define SIEVE_INLINE static __attribute__((always_inline)) inline
+#define SIEVE_ROLLED _Pragma("clang loop unroll(disable)")
+#else
+#define SIEVE_INLINE static inline
+#define SIEVE_ROLLED
+/* Have the compiler read memory again, instead of carrying a value in a register the verifier tracks. */
+#define SIEVE_FORGET() asm volatile("" : : : "memory")
+
+#endif
+
+/*
+ * Hide from the compiler what is known of a variable. It then keeps the mask or the comparison that
+ * follows, from which the kernel's verifier learns the same.
+ */
+#define SIEVE_OPAQUE(variable) asm volatile("" : "+r"(variable))
+
+/* Have the compiler read memory again, instead of carrying a value in a register the verifier tracks. */
+#define SIEVE_FORGET() asm volatile("" : : : "memory")
+
+#endif

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The entry points. The packet's way: packet.h (is it a DNS query?), dns.h (which one?), facts.h and
+ * decide.h (is it useless?), answer.h and rewrite.h (what its sender gets).
+ */
+#include "maps.h"
+#include "packet.h"
+#include "dns.h"
+#include "facts.h"
+#include "decide.h"
+#include "answer.h"
+#include "rewrite.h"
+
+#include <linux/pkt_cls.h>
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define UNCOUNTED -1 /* not ours to judge: pass, and leave the counting to who is */
+
+/* Add to the known facts, in memory: the verifier then has one case to follow instead of each. */
+static __always_inline void learn(struct sieve_work *work, __u32 facts)
+{
+	work->facts |= facts;
+	SIEVE_FORGET();
+}
+
+/* Is the query in work->message useless? The dear questions come last. */
+static __always_inline enum sieve_reason judge(struct __sk_buff *skb, const struct sieve_packet *packet,
+					       struct sieve_work *work)
+{
+	struct net *net = device_netns(skb);
+	struct sieve_netns *state;
+	enum sieve_reason reason;
+
+	work->facts = 0;
+	learn(work, cgroup_facts(skb));
+	learn(work, name_facts(work));
+	learn(work, heartbeat_facts());
+	state = find_netns(net);
+	reason = sieve_decide(&work->question, current_policy(), state, work->facts);
+	if (reason || !state)
+		return reason;
+	learn(work, generation_facts(net, state, work->question.family & 1));
+	learn(work, nat_facts(skb, packet));
+	if (!policy.filter_servers)
+		learn(work, server_facts(skb, packet));
+	return sieve_confirm(current_policy(), work->facts);
+}
+
+/* Why the packet passes, or none, or UNCOUNTED. */
+static __always_inline int examine(struct __sk_buff *skb, const struct sieve_packet *packet, struct sieve_work *work)
+{
+	struct dst_entry *dst = packet_dst(skb);
+	enum sieve_reason reason;
+
+	if (!is_local(skb, packet))
+		return SIEVE_REASON_not_local;
+	if (was_seen_above(skb, dst))
+		return UNCOUNTED;
+	reason = check_datagram(skb, packet, dst, work);
+	if (!reason)
+		reason = load_message(skb, packet, work);
+	if (!reason)
+		reason = sieve_parse_query(work);
+	if (!reason)
+		reason = judge(skb, packet, work);
+	return reason;
+}
+
+/*
+ * The body of both hooks: why the packet passes, or none, or UNCOUNTED. The packet's description moves
+ * to the work area, where the verifier forgets by which of the many ways through the headers it came.
+ */
+static __always_inline int filter(struct __sk_buff *skb, struct sieve_kernel_work **ret_work)
+{
+	struct sieve_packet packet = {};
+	struct sieve_kernel_work *work;
+
+	if (find_dns(skb, &packet) == SIEVE_KIND_OTHER)
+		return UNCOUNTED;
+	work = get_work_area();
+	if (!work)
+		return UNCOUNTED;
+	work->packet = packet;
+	SIEVE_FORGET();
+	*ret_work = work;
+	return examine(skb, &work->packet, &work->dns);
+}
+
+/* tcx or clsact egress: `answer` and `drop`. TC_ACT_UNSPEC lets the next program have its turn. */
+SEC("tc")
+int sieve_egress(struct __sk_buff *skb)
+{
+	struct sieve_kernel_work *work = NULL;
+	int reason = filter(skb, &work);
+	__u32 family;
+
+	if (reason == UNCOUNTED || !work)
+		return TC_ACT_UNSPEC;
+	family = work->dns.question.family & 1;
+	if (!reason && policy.action == SIEVE_ACTION_DROP) {
+		count(SIEVE_COUNTER_DROPPED + family);
+		return TC_ACT_SHOT;
+	}
+	if (!reason && rewrite(skb, &work->packet, &work->dns))
+		reason = SIEVE_REASON_failed;
+	if (reason) {
+		count(reason);
+		return TC_ACT_UNSPEC;
+	}
+	count(SIEVE_COUNTER_ANSWERED + family);
+	if (skb->ifindex == LOOPBACK_IFINDEX)
+		return TC_ACT_OK; /* it loops back as the answer */
+	return bpf_redirect(skb->ifindex, BPF_F_INGRESS);
+}
+
+/* cgroup egress: `observe` and `reject`. 1 lets the packet pass, 0 is EPERM for its sender. */
+SEC("cgroup_skb/egress")
+int sieve_cgroup(struct __sk_buff *skb)
+{
+	struct sieve_kernel_work *work = NULL;
+	int reason = filter(skb, &work);
+	__u32 family;
+
+	if (reason == UNCOUNTED || !work)
+		return 1;
+	if (reason) {
+		count(reason);
+		return 1;
+	}
+	family = work->dns.question.family & 1;
+	if (policy.action == SIEVE_ACTION_REJECT) {
+		count(SIEVE_COUNTER_REJECTED + family);
+		return 0;
+	}
+	count(SIEVE_COUNTER_OBSERVED + family);
+	return 1;
+}
+
+/*
+ * For BPF_PROG_TEST_RUN by user space: the generations of the namespace it runs in, in the octets of
+ * the control buffer: inode number, IPv4, IPv6. The packet's device is that namespace's lo.
+ */
+SEC("tc")
+int sieve_probe(struct __sk_buff *skb)
+{
+	struct net *net = device_netns(skb);
+
+	skb->cb[0] = BPF_CORE_READ(net, ns.inum);
+	skb->cb[1] = netns_generation(net, SIEVE_IPV4);
+	skb->cb[2] = netns_generation(net, SIEVE_IPV6);
+	return TC_ACT_OK;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The contract between the BPF programs and user space: what the maps hold, in which unit and byte
+ * order, and who writes it. Everything is in host byte order unless a comment says otherwise.
+ *
+ * Included by both compilers; plain C with fixed-size types only.
+ */
+#ifndef STUBSIEVE_ABI_H
+#define STUBSIEVE_ABI_H
+
+#include <linux/types.h>
+
+/* Raised when a pinned map of an older program can no longer be read. Part of the map names' check. */
+#define SIEVE_ABI_VERSION 1
+
+/* An address family as an array index; also the family whose address a query asks for. */
+enum sieve_family {
+	SIEVE_IPV4 = 0, /* A */
+	SIEVE_IPV6 = 1, /* AAAA */
+	SIEVE_FAMILIES = 2,
+};
+
+/* RFC 1035 section 3.2.2, RFC 3596 section 2.1 */
+#define SIEVE_TYPE_A 1
+#define SIEVE_TYPE_AAAA 28
+
+/* The longest DNS message that is looked at, in octets (RFC 1035 section 4.2.1). */
+#define SIEVE_MESSAGE_MAX 512
+
+/* What is done with a useless query (configuration key `action`). */
+enum sieve_action {
+	SIEVE_ACTION_ANSWER = 0,
+	SIEVE_ACTION_OBSERVE = 1,
+	SIEVE_ACTION_DROP = 2,
+	SIEVE_ACTION_REJECT = 3,
+};
+
+/* Why a query passes; SIEVE_REASON_NONE means that nothing speaks against answering it. */
+enum sieve_reason {
+	SIEVE_REASON_NONE = 0,
+#define SIEVE_REASON(name, text) SIEVE_REASON_##name,
+#include <stubsieve/reasons.def>
+#undef SIEVE_REASON
+	SIEVE_REASONS, /* one more than the last */
+};
+
+/*
+ * Counters: one __u64 each in the per-CPU array `counters`, written by BPF, never reset. Every DNS
+ * query (UDP to a configured port) and every TCP connection attempt to one is counted exactly once:
+ * 0 .. SIEVE_REASONS - 1      passed, by enum sieve_reason (index 0 is never used)
+ * SIEVE_COUNTER_ANSWERED + f  answered, by enum sieve_family; likewise the others.
+ * Passes of action `observe` are counted in OBSERVED, by family, not under their reason.
+ */
+#define SIEVE_COUNTER_ANSWERED 64
+#define SIEVE_COUNTER_OBSERVED 66
+#define SIEVE_COUNTER_DROPPED 68
+#define SIEVE_COUNTER_REJECTED 70
+#define SIEVE_COUNTERS 72
+
+/* What the controller says about the queries for one family in one network namespace. */
+enum sieve_connectivity {
+	SIEVE_CONNECTED = 0, /* the family has connectivity: its queries pass */
+	SIEVE_OFFLINE = 1,   /* neither family has: both pass */
+	SIEVE_SETTLING = 2,  /* useless, but only since less than `settle` */
+	SIEVE_NAT64 = 3,     /* A only: useless unless the network does NAT64 without DNS64 */
+	SIEVE_USELESS = 4,   /* no connectivity, and the other family has it: answer */
+};
+
+/*
+ * Map `netns` (hash): key __u32, the inode number of the network namespace (/proc/PID/ns/net).
+ * Written by the controller; `wake` is set by BPF when a query met a generation that differs, and
+ * cleared with the next write of the controller.
+ *
+ * `generation` was read in the kernel before the dump that `connectivity` rests on: for IPv4
+ * net->ipv4.rt_genid, for IPv6 net->ipv6.fib6_sernum. Both rise with every added route or address
+ * (Linux 5.10 to 6.18), so a query that meets another value passes.
+ * `cookie` is the namespace's SO_NETNS_COOKIE (Linux 5.14), 0 if unknown: inode numbers are reused.
+ */
+struct sieve_netns {
+	__u64 cookie;
+	__u32 generation[SIEVE_FAMILIES];
+	__u8 connectivity[SIEVE_FAMILIES]; /* enum sieve_connectivity */
+	__u8 wake;
+	__u8 reserved[5];
+};
+
+/* Map `heartbeat` (array of one): CLOCK_MONOTONIC in nanoseconds, stamped by the controller. */
+struct sieve_heartbeat {
+	__u64 stamp_ns;
+};
+
+/* Map `cgroups` (hash): key __u64, the cgroup2 id (its inode number). Written by the controller. */
+enum sieve_cgroup {
+	SIEVE_CGROUP_SCOPE = 1,
+	SIEVE_CGROUP_EXEMPT = 2,
+};
+
+/*
+ * Map `names` (hash): key __u64, the hash of a suffix (bpf/suffix.h); value __u32, a set of enum
+ * sieve_name. Written by the controller.
+ */
+enum sieve_name {
+	SIEVE_NAME_EXEMPT = 1 << 0,   /* never answered under this suffix */
+	SIEVE_NAME_ASK_A = 1 << 1,    /* A is always asked under it */
+	SIEVE_NAME_ASK_AAAA = 1 << 2,
+};
+#define SIEVE_SUFFIX_LABELS_MAX 16 /* the longest suffix, in labels */
+
+/* Ring buffer `events`: a namespace whose routes must be looked at again. */
+struct sieve_event {
+	__u32 netns; /* inode number */
+};
+
+#define SIEVE_PORTS_MAX 8
+#define SIEVE_CGROUP_LEVELS 32 /* the deepest cgroup that can be a scope or exempt: level 31 */
+
+/*
+ * The policy: read-only data of the programs, set before they are loaded. A change loads the
+ * programs again and swaps them on their links, so a packet meets the old or the new one, whole.
+ */
+struct sieve_policy {
+	__u64 stale_after_ns; /* age of the heartbeat at which every query passes */
+	__u32 cgroup_levels;  /* bit n: a cgroup of level n is in the map `cgroups`; root is level 0 */
+	__u32 suffix_depths;  /* bit n: a suffix of n labels is in the map `names` */
+	__u16 ports[SIEVE_PORTS_MAX]; /* host order; unused ones are 0 */
+	__u8 action;                  /* enum sieve_action */
+	__u8 families;                /* bit SIEVE_IPV4 / SIEVE_IPV6: A / AAAA may be answered */
+	__u8 whole_host;              /* 1: every cgroup is in scope but the exempt ones */
+	__u8 dnssec_answer;           /* 1: queries with DO=1 are answered too */
+	__u8 extended_error;          /* 1: answers carry RFC 8914 EDE 17 where the query had OPT */
+	__u8 filter_servers;          /* 1: do not look for a DNS server in the sender's cgroup */
+	__u8 reserved[2];
+};
+
+_Static_assert(SIEVE_REASONS <= SIEVE_COUNTER_ANSWERED, "reasons overlap the other counters");
+_Static_assert(sizeof(struct sieve_netns) == 24, "map layout: netns");
+_Static_assert(sizeof(struct sieve_heartbeat) == 8, "map layout: heartbeat");
+_Static_assert(sizeof(struct sieve_event) == 4, "ring buffer layout: events");
+_Static_assert(sizeof(struct sieve_policy) == 40, "layout of the policy");
+
+#endif
