@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * rtnetlink: hints that something changed, and surveys of what is there. Both work in the network
+ * namespace of the calling thread and need no privilege. Functions return 0 or -errno.
+ */
+#ifndef STUBSIEVE_RTNL_H
+#define STUBSIEVE_RTNL_H
+
+#include <linux/netlink.h>
+#include <stdbool.h>
+
+#include "connectivity.h"
+
+/* A subscription to LINK, IPv4/IPv6 address, route and netconf, and NEXTHOP messages. */
+struct rtnl_monitor;
+
+int rtnl_monitor_open(struct rtnl_monitor **ret_monitor);
+void rtnl_monitor_close(struct rtnl_monitor *monitor); /* NULL is fine */
+int rtnl_monitor_fd(const struct rtnl_monitor *monitor); /* non-blocking; for poll */
+
+static inline void rtnl_monitor_closep(struct rtnl_monitor **monitor)
+{
+	rtnl_monitor_close(*monitor);
+}
+
+/* The message lives until the callback returns. */
+typedef void (*rtnl_message_callback)(const struct nlmsghdr *message, void *data);
+
+/*
+ * Drain the socket. Messages that did not come from the kernel are dropped. Returns 0 when it is
+ * empty, 1 when the bound of one call was reached and more is waiting, -ENOBUFS when messages were
+ * lost (those that are left have been read and passed on as far as the bound allows), else -errno.
+ */
+int rtnl_monitor_read(struct rtnl_monitor *monitor, rtnl_message_callback callback, void *data);
+
+/* Fields that later issues add are 0 where a caller does not know them. */
+struct rtnl_request {
+	/* What the verdict rests on. With detail == false nothing else is looked for. */
+	struct connectivity_policy policy;
+	/*
+	 * Look at every route and address: for `default`, `address` beside `route`, the best
+	 * witness. 0.5 s beside a million routes, where the verdict alone takes 0.2 ms.
+	 */
+	bool detail;
+};
+
+/*
+ * Survey the namespace. Success means a clean survey: every dump that it rests on came whole, or was
+ * left at a route or address that settles the matter. -EINTR: the kernel's tables changed meanwhile
+ * (NLM_F_DUMP_INTR), -ETIMEDOUT: it took longer than RTNL_SURVEY_SECONDS.
+ */
+#define RTNL_SURVEY_SECONDS 5
+
+int rtnl_survey(const struct rtnl_request *request, struct connectivity *ret_connectivity);
+
+#endif

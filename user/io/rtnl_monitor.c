@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "netlink.h"
+#include "rtnl.h"
+
+/*
+ * The kernel charges a message with the memory it takes, at least 832 bytes (Linux 6.18), and doubles
+ * the size asked for: room for 20,000 messages between two reads.
+ */
+#define RECEIVE_BUFFER (8 * 1024 * 1024)
+
+/* A link message with many virtual functions is the largest; it stays under 32 KiB. */
+#define MESSAGE_MAX (64 * 1024)
+
+/* Datagrams in one call, so that one namespace's storm cannot keep the others waiting. */
+#define READ_MAX 4096
+
+struct rtnl_monitor {
+	struct mnl_socket *socket;
+	_Alignas(struct nlmsghdr) char buffer[MESSAGE_MAX];
+};
+
+static int join_groups(struct mnl_socket *socket)
+{
+	static const int groups[] = {
+		RTNLGRP_LINK,       RTNLGRP_IPV4_IFADDR,  RTNLGRP_IPV6_IFADDR,  RTNLGRP_IPV4_ROUTE,
+		RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF, RTNLGRP_NEXTHOP,
+	};
+
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+		int group = groups[i];
+
+		if (mnl_socket_setsockopt(socket, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+/* Without CAP_NET_ADMIN the size is cut to net.core.rmem_max; overflow is noticed all the same. */
+static int widen_receive_buffer(int fd)
+{
+	int size = RECEIVE_BUFFER;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) == 0)
+		return 0;
+	return setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) < 0 ? -errno : 0;
+}
+
+int rtnl_monitor_open(struct rtnl_monitor **ret_monitor)
+{
+	__attribute__((cleanup(rtnl_monitor_closep))) struct rtnl_monitor *monitor = NULL;
+	int r;
+
+	monitor = malloc(sizeof(*monitor));
+	if (!monitor)
+		return -ENOMEM;
+	monitor->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (!monitor->socket)
+		return -errno;
+	r = widen_receive_buffer(mnl_socket_get_fd(monitor->socket));
+	if (r < 0)
+		return r;
+	if (mnl_socket_bind(monitor->socket, 0, MNL_SOCKET_AUTOPID) < 0)
+		return -errno;
+	r = join_groups(monitor->socket);
+	if (r < 0)
+		return r;
+	*ret_monitor = monitor;
+	monitor = NULL;
+	return 0;
+}
+
+void rtnl_monitor_close(struct rtnl_monitor *monitor)
+{
+	if (!monitor)
+		return;
+	if (monitor->socket)
+		mnl_socket_close(monitor->socket);
+	free(monitor);
+}
+
+int rtnl_monitor_fd(const struct rtnl_monitor *monitor)
+{
+	return mnl_socket_get_fd(monitor->socket);
+}
+
+static void pass_on(const void *datagram, size_t length, rtnl_message_callback callback, void *data)
+{
+	const struct nlmsghdr *message = datagram;
+	int left = (int)length;
+
+	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+		callback(message, data);
+}
+
+int rtnl_monitor_read(struct rtnl_monitor *monitor, rtnl_message_callback callback, void *data)
+{
+	int fd = mnl_socket_get_fd(monitor->socket);
+	bool lost = false;
+
+	for (int i = 0; i < READ_MAX; i++) {
+		ssize_t length = netlink_receive(fd, monitor->buffer, sizeof(monitor->buffer));
+
+		if (length == -EAGAIN)
+			return lost ? -ENOBUFS : 0;
+		if (length == -ENOBUFS || length == -EMSGSIZE)
+			lost = true;
+		else if (length < 0)
+			return (int)length;
+		else
+			pass_on(monitor->buffer, (size_t)length, callback, data);
+	}
+	return lost ? -ENOBUFS : 1;
+}
