@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "connectivity_json.h"
+
+#include <arpa/inet.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+static int address_family(unsigned int family)
+{
+	return family == SIEVE_IPV4 ? AF_INET : AF_INET6;
+}
+
+void route_format_destination(const struct route *route, char word[ROUTE_WORD_MAX])
+{
+	const struct prefix *destination = &route->destination;
+	char address[INET6_ADDRSTRLEN];
+
+	if (route_is_default(route)) {
+		snprintf(word, ROUTE_WORD_MAX, "default");
+		return;
+	}
+	inet_ntop(address_family(destination->family), destination->address, address, sizeof(address));
+	snprintf(word, ROUTE_WORD_MAX, "%s/%u", address, destination->length);
+}
+
+void route_format_table(const struct route *route, char word[ROUTE_WORD_MAX])
+{
+	switch (route->table) {
+	case RT_TABLE_LOCAL:
+		snprintf(word, ROUTE_WORD_MAX, "local");
+		break;
+	case RT_TABLE_MAIN:
+		snprintf(word, ROUTE_WORD_MAX, "main");
+		break;
+	case RT_TABLE_DEFAULT:
+		snprintf(word, ROUTE_WORD_MAX, "default");
+		break;
+	default:
+		snprintf(word, ROUTE_WORD_MAX, "%u", route->table);
+	}
+}
+
+void route_format_via(const struct route *route, char word[ROUTE_WORD_MAX])
+{
+	word[0] = '\0';
+	if (route->has_via)
+		inet_ntop(address_family(route->via_family), route->via, word, ROUTE_WORD_MAX);
+}
+
+json_t *connectivity_json_family(const struct connectivity_family *family)
+{
+	return json_pack("{s:b, s:b, s:b}", "route", family->route, "address", family->address, "default",
+			 family->is_default);
+}
+
+json_t *connectivity_json_witness(const struct route *route, const char *device)
+{
+	char destination[ROUTE_WORD_MAX], via[ROUTE_WORD_MAX], table[ROUTE_WORD_MAX];
+
+	if (!route)
+		return json_null();
+	route_format_destination(route, destination);
+	route_format_via(route, via);
+	route_format_table(route, table);
+	return json_pack("{s:s, s:s?, s:s?, s:s}", "dst", destination, "via", via[0] ? via : NULL, "dev", device,
+			 "table", table);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Connectivity as JSON, the same wherever it is printed. References are the caller's; NULL: no memory. */
+#ifndef STUBSIEVE_CONNECTIVITY_JSON_H
+#define STUBSIEVE_CONNECTIVITY_JSON_H
+
+#include <jansson.h>
+
+#include "connectivity.h"
+
+/* Room for "2001:db8::/32" and the like, or a table's number, with the final NUL. */
+#define ROUTE_WORD_MAX 64
+
+/* "default" or the prefix; "main" or the table's number; the router's address, "" if there is none. */
+void route_format_destination(const struct route *route, char word[ROUTE_WORD_MAX]);
+void route_format_table(const struct route *route, char word[ROUTE_WORD_MAX]);
+void route_format_via(const struct route *route, char word[ROUTE_WORD_MAX]);
+
+/* {"route": BOOL, "address": BOOL, "default": BOOL} */
+json_t *connectivity_json_family(const struct connectivity_family *family);
+
+/* {"dst", "via", "dev", "table"}; null for a NULL route. "via" is null where there is no router, "dev" for a NULL name. */
+json_t *connectivity_json_witness(const struct route *route, const char *device);
+
+#endif

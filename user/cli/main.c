@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The table of commands and what belongs to none of them. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+static const struct command commands[] = {
+	{ "run", "[--KEY VALUE]...", "run the controller in the foreground", command_run },
+	{ "stop", "", "detach the filter and remove everything it made", command_stop },
+	{ "status", "[--json]", "tell what the controller does and has counted", command_status },
+	{ "connectivity", "[--json]", "tell what this network namespace has of IPv4 and IPv6", command_connectivity },
+	{ "explain", "NAME [--json]", "tell why a query would be answered or not", command_explain },
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+void complain(const char *format, ...)
+{
+	va_list arguments;
+
+	fputs("stubsieve: ", stderr);
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputc('\n', stderr);
+}
+
+static void print_help(FILE *stream)
+{
+	fputs("usage: stubsieve COMMAND [OPTION]...\n\n"
+	      "Answers useless DNS queries in the kernel of the host that asks them.\n\n", stream);
+	for (size_t i = 0; i < COMMANDS; i++) {
+		int width = fprintf(stream, "  %s %s", commands[i].name, commands[i].arguments);
+
+		fprintf(stream, "%*s%s\n", width < 28 ? 30 - width : 2, "", commands[i].summary);
+	}
+	fputs("\n`stubsieve COMMAND --help` tells more. Exit status: 0 done, 1 failed, 2 usage or configuration,\n"
+	      "3 not running, 4 already running, 5 privilege missing, 6 the kernel lacks something.\n", stream);
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (strcmp(name, commands[i].name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command;
+
+	if (argc < 2) {
+		print_help(stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+		print_help(stdout);
+		return EXIT_DONE;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		puts("stubsieve " STUBSIEVE_VERSION);
+		return EXIT_DONE;
+	}
+	command = find_command(argv[1]);
+	if (!command) {
+		complain("unknown command \"%s\"; see stubsieve --help", argv[1]);
+		return EXIT_USAGE;
+	}
+	return command->run(argc - 1, argv + 1);
+}
