@@ -41,7 +41,8 @@ in_host() {
 # hold_tun NAME: until the state is torn down
 hold_tun() {
 	mkfifo "$WORK/ready-$1"
-	in_host "$TOOLS/tun-hold" "$1" <"$WORK/hold" >"$WORK/ready-$1" &
+	# Without the fifo's writing end, or it would never see the end of its standard input.
+	nsenter --net="/run/netns/$H" "$TOOLS/tun-hold" "$1" <"$WORK/hold" >"$WORK/ready-$1" {hold}>&- &
 	HOLDERS+=("$!")
 	read -r -t 5 _ <"$WORK/ready-$1"
 }
