@@ -44,6 +44,17 @@ static void a_message_shorter_than_its_header_is_refused(void **state)
 	assert_int_equal(attributes_of(&message.header, sizeof(struct rtmsg), &attributes), -EBADMSG);
 }
 
+static void a_header_without_its_padding_has_no_attributes(void **state)
+{
+	struct attributes attributes;
+	struct message message;
+
+	(void)state;
+	begin(&message, RTM_NEWROUTE, "abcde", 5);
+	assert_int_equal(attributes_of(&message.header, 5, &attributes), 0);
+	assert_int_equal(attributes.length, 0);
+}
+
 static void an_attribute_that_leaves_the_message_ends_the_walk_unfinished(void **state)
 {
 	struct attributes attributes;
@@ -96,6 +107,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(walks_over_every_attribute_to_the_end),
 		cmocka_unit_test(a_message_shorter_than_its_header_is_refused),
+		cmocka_unit_test(a_header_without_its_padding_has_no_attributes),
 		cmocka_unit_test(an_attribute_that_leaves_the_message_ends_the_walk_unfinished),
 		cmocka_unit_test(an_attribute_shorter_than_its_own_header_ends_the_walk_unfinished),
 		cmocka_unit_test(a_number_has_four_octets),

@@ -155,6 +155,17 @@ static void the_families_settle_each_for_itself(void **state)
 	assert_int_equal(settle_due(&settle, START + DELAY), START + 2 * DELAY);
 }
 
+static void the_earlier_of_two_delays_is_due_first(void **state)
+{
+	struct settle settle = running();
+
+	(void)state;
+	survey(&settle, SIEVE_USELESS, SIEVE_CONNECTED, START);
+	survey(&settle, SIEVE_USELESS, SIEVE_USELESS, START + SECOND);
+	assert_int_equal(settle_due(&settle, START + SECOND), START + DELAY);
+	assert_int_equal(settle_due(&settle, START + DELAY), START + SECOND + DELAY);
+}
+
 static void an_unclean_survey_publishes_connected_and_starts_anew(void **state)
 {
 	struct settle settle = running();
@@ -195,6 +206,7 @@ int main(void)
 		cmocka_unit_test(what_passes_anyway_is_published_at_once),
 		cmocka_unit_test(from_nat64_to_useless_settles_too),
 		cmocka_unit_test(the_families_settle_each_for_itself),
+		cmocka_unit_test(the_earlier_of_two_delays_is_due_first),
 		cmocka_unit_test(an_unclean_survey_publishes_connected_and_starts_anew),
 		cmocka_unit_test(without_delay_everything_acts_at_once),
 	};
