@@ -48,7 +48,7 @@ int address_decode(const struct nlmsghdr *message, struct address *ret_address)
 	r = attributes_of(message, sizeof(header), &attributes);
 	if (r < 0)
 		return r;
-	memcpy(&header, NLMSG_DATA(message), sizeof(header));
+	memcpy(&header, message_payload(message), sizeof(header));
 	family = prefix_family(header.ifa_family);
 	if (family < 0)
 		return family;

@@ -21,6 +21,12 @@ struct attribute {
 	size_t length;
 };
 
+/* What follows the netlink header: NLMSG_DATA() for a message that is not to be changed. */
+static inline const void *message_payload(const struct nlmsghdr *message)
+{
+	return (const unsigned char *)message + NLMSG_HDRLEN;
+}
+
 /*
  * The attributes behind the family header (struct rtmsg, struct ifaddrmsg) of a message whose
  * nlmsg_len the caller has checked against its buffer. -EBADMSG if the header is not all there.

@@ -144,7 +144,7 @@ static int route_read_header(const struct nlmsghdr *message, struct route *ret_r
 	r = attributes_of(message, sizeof(header), ret_attributes);
 	if (r < 0)
 		return r;
-	memcpy(&header, NLMSG_DATA(message), sizeof(header));
+	memcpy(&header, message_payload(message), sizeof(header));
 	family = prefix_family(header.rtm_family);
 	if (family < 0)
 		return family;
