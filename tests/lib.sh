@@ -87,21 +87,6 @@ need_root() {
 	finish
 }
 
-# until_deadline SECONDS COMMAND...: tries until it succeeds; 1 when the time is over.
-until_deadline() {
-	local deadline=$((SECONDS + $1 + 1))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		[ "$SECONDS" -lt "$deadline" ] || return 1
-		sleep 0.02
-	done
-}
-
-milliseconds() {
-	local now=${EPOCHREALTIME/[.,]/}
-	echo $((now / 1000))
-}
-
 # median: the middle one of the numbers on standard input, one a line
 median() {
 	sort -n | awk '{ v[NR] = $1 } END { if (NR) print v[int((NR + 1) / 2)] }'
