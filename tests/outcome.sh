@@ -1,0 +1,85 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# What a resolver client gets and sends on a lab host, and what that has to be with the filter. For shell
+# tests that have sourced tests/lib.sh and tools/lab/lab.sh and set EVIDENCE, a directory for the logs.
+
+NAMES=(v4.example v6.example both.example cname.example cname-v4.example empty.example missing.example)
+LOOKUPS=${LOOKUPS:-5}
+RETRY_US=1000000 # a lookup this slow has lost a packet or an answer: the shortest retry is after 1 s
+# By client, what it did without the filter.
+declare -A W_OUTCOME W_TIMES W_A W_AAAA
+
+client_program() {
+	case $1 in
+	glibc) echo "$BUILD/tests/tools/lookup" ;;
+	c-ares) echo "$BUILD/tests/stubs/cares" ;;
+	dig) echo tests/stubs/dig-client ;;
+	*) echo "$BUILD/tests/stubs/$1" ;;
+	esac
+}
+
+# observe HOST CLIENT with|without: sets OUTCOME, TIMES (µs), ASKED_A and ASKED_AAAA (at the server)
+observe() {
+	local log=$EVIDENCE/$1-$2-$3.log output
+	lab_mark
+	output=$(lab_client "$(client_program "$2")" --time --count "$LOOKUPS" "${NAMES[@]}")
+	lab_log >"$log"
+	OUTCOME=$(grep '^result ' <<<"$output")
+	TIMES=$(awk '$1 == "time" { print $3 }' <<<"$output")
+	ASKED_A=$(grep -c ' IN A ' "$log")
+	ASKED_AAAA=$(grep -c ' IN AAAA ' "$log")
+	check_number "$1, $2, $3: no lookup waited for a retry, µs" "$(sort -n <<<"$TIMES" | tail -n 1)" -lt "$RETRY_US"
+}
+
+observe_without() {
+	observe "$1" "$2" without
+	W_OUTCOME[$2]=$OUTCOME W_TIMES[$2]=$TIMES W_A[$2]=$ASKED_A W_AAAA[$2]=$ASKED_AAAA
+	check_number "$1, $2: without the filter A reach the server" "$ASKED_A" -gt 0
+	check_number "$1, $2: without the filter AAAA reach the server" "$ASKED_AAAA" -gt 0
+}
+
+# observe_with HOST CLIENT USELESS: USELESS is the type that the filter answers there, A or AAAA, or none
+observe_with() {
+	observe "$1" "$2" with
+	check_equal "$1, $2: names resolve as without the filter" "$(expected "$2" "$3")" "$OUTCOME"
+	note "$1, $2: median $(median <<<"${W_TIMES[$2]}") µs without, $(median <<<"$TIMES") µs with the filter"
+}
+
+# Without the filter dig says of each type what there is; with it, that there is no such address.
+expected_of_dig() {
+	awk -v useless="$1" '$3 == useless { print "result", $2, $3, "NOERROR"; next } { print }'
+}
+
+# A program gets the same, less the addresses that the host cannot reach. A name that had no others is
+# then one without an address.
+expected_of_program() {
+	awk -v useless="$1" -v empty="$2" '
+		$3 == "error:" { print; next }
+		{
+			addresses = ""
+			for (i = 3; i <= NF; i++)
+				if ((useless == "A") == ($i ~ /:/)) addresses = addresses " " $i
+			print $1 " " $2 (addresses == "" ? " " empty : addresses)
+		}'
+}
+
+# expected CLIENT USELESS: the outcome that has to be, from the one without the filter
+expected() {
+	local empty
+	empty=$(sed -n 's/^result empty.example //p' <<<"${W_OUTCOME[$1]}")
+	case $1-$2 in
+	*-none) cat ;;
+	dig-*) expected_of_dig "$2" ;;
+	*) expected_of_program "$2" "$empty" ;;
+	esac <<<"${W_OUTCOME[$1]}"
+}
+
+# Every query is counted once: what became of them adds up to their number.
+check_sums() {
+	local counters
+	counters=$(lab_status .counters)
+	check_equal "$1: the counters add up to the queries" true "$(
+		jq '.queries == ([del(.queries, .passed)[]] + [.passed[]] | add)' <<<"$counters"
+	)"
+}
