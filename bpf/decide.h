@@ -44,6 +44,8 @@ SIEVE_INLINE enum sieve_reason sieve_connectivity_reason(__u8 connectivity)
 SIEVE_INLINE enum sieve_reason sieve_decide(const struct sieve_question *question, const struct sieve_policy *policy,
 					    const struct sieve_netns *netns, __u32 facts)
 {
+	enum sieve_reason reason;
+
 	if (question->dnssec && !policy->dnssec_answer)
 		return SIEVE_REASON_dnssec;
 	if (facts & SIEVE_FACT_EXEMPT_CGROUP)
@@ -60,9 +62,10 @@ SIEVE_INLINE enum sieve_reason sieve_decide(const struct sieve_question *questio
 		return SIEVE_REASON_unknown_netns;
 	if (facts & SIEVE_FACT_STALE)
 		return SIEVE_REASON_stale;
-	if (facts & SIEVE_FACT_RAMP)
+	reason = sieve_connectivity_reason(netns->connectivity[question->family & 1]);
+	if (!reason && facts & SIEVE_FACT_RAMP)
 		return SIEVE_REASON_ramp;
-	return sieve_connectivity_reason(netns->connectivity[question->family & 1]);
+	return reason;
 }
 
 /* The last look, after sieve_decide() found no reason. */
