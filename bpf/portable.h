@@ -12,9 +12,6 @@
 #else
 #define SIEVE_INLINE static inline
 #define SIEVE_ROLLED
-/* Have the compiler read memory again, instead of carrying a value in a register the verifier tracks. */
-#define SIEVE_FORGET() asm volatile("" : : : "memory")
-
 #endif
 
 /*
