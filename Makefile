@@ -34,7 +34,7 @@ BPF_CFLAGS = -std=gnu11 -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -MMD -
 
 # What each layer may include: include <- bpf; include <- user/core <- user/io <- user/cli.
 CORE_INCLUDES := -Iinclude -Iuser/core
-IO_INCLUDES    = $(CORE_INCLUDES) -Iuser/io -Ibpf -I$(BUILD)/skeleton $(LIB_CFLAGS)
+IO_INCLUDES    = $(CORE_INCLUDES) -Iuser/io -Ibpf -isystem $(BUILD)/skeleton $(LIB_CFLAGS)
 CLI_INCLUDES   = $(CORE_INCLUDES) -Iuser/io -Iuser/cli -Ibpf $(LIB_CFLAGS)
 
 objects = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard $(1)/*.c)))
@@ -56,6 +56,9 @@ $(BUILD)/user/core/%.o: user/core/%.c
 $(BUILD)/user/io/%.o: user/io/%.c | $(SKELETON)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(IO_INCLUDES) -c -o $@ $<
+
+# A system header to the compiler, for the sake of its warnings, so it is not in the dependency files.
+$(BUILD)/user/io/programs.o: $(SKELETON)
 
 $(BUILD)/user/cli/%.o: user/cli/%.c
 	@mkdir -p $(@D)

@@ -3,7 +3,11 @@
 #ifndef STUBSIEVE_CLI_H
 #define STUBSIEVE_CLI_H
 
+#include <getopt.h>
+#include <jansson.h>
 #include <stdbool.h>
+
+#include "error.h"
 
 enum exit_status {
 	EXIT_DONE = 0,
@@ -31,5 +35,14 @@ int command_explain(int argc, char **argv);
 
 /* Print "stubsieve: " and the message to stderr. The message names the thing and the cure. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* complain() about the error, and the exit status that its kind asks for. */
+int complain_error(const struct error *error);
+
+/* Print what getopt_long() with a leading ':' found wrong: an unknown option or a missing value. */
+void complain_option(const char *command, int option, char **argv);
+
+/* Print to stdout, indented, with a final newline. Takes over the reference; NULL is "out of memory". */
+int print_json(json_t *json);
 
 #endif

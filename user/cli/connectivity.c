@@ -2,7 +2,6 @@
 /* stubsieve connectivity: what this network namespace has, and what follows for queries. */
 #include <errno.h>
 #include <getopt.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -31,15 +30,6 @@ static const char usage[] =
 	"  --detect routes|addresses  what stands for connectivity (default: routes)\n"
 	"  --nat64 auto|yes|no        whether the network does NAT64 without DNS64 (default: auto,\n"
 	"                             possible where an IPv6 route comes from a router advertisement)\n";
-
-/* A short option may be one of several in a word; for a long one getopt leaves optopt 0. */
-static void complain_unknown(char **argv)
-{
-	if (optopt)
-		complain("unknown option -%c; see stubsieve connectivity --help", optopt);
-	else
-		complain("unknown option %s; see stubsieve connectivity --help", argv[optind - 1]);
-}
 
 static int parse(int argc, char **argv, struct request *ret_request)
 {
@@ -71,11 +61,8 @@ static int parse(int argc, char **argv, struct request *ret_request)
 				break;
 			complain("--nat64 takes auto, yes or no, not \"%s\"", optarg);
 			return -EINVAL;
-		case ':':
-			complain("%s wants a value; see stubsieve connectivity --help", argv[optind - 1]);
-			return -EINVAL;
 		default:
-			complain_unknown(argv);
+			complain_option("connectivity", option, argv);
 			return -EINVAL;
 		}
 	}
@@ -97,55 +84,20 @@ static int survey(const struct connectivity_policy *policy, struct connectivity 
 	return r;
 }
 
-static const char *verdict(enum sieve_connectivity decision)
+static json_t *to_json(ino_t netns, const struct connectivity *connectivity, const struct connectivity_policy *policy,
+		       const enum sieve_connectivity decision[SIEVE_FAMILIES])
 {
-	return decision == SIEVE_USELESS ? "answer" : "pass";
-}
-
-/* NULL if the route names no device, or one that is gone. */
-static const char *device_name(const struct route *route, char name[IF_NAMESIZE])
-{
-	return route->ifindex ? if_indextoname(route->ifindex, name) : NULL;
-}
-
-static json_t *family_json(const struct connectivity_family *family)
-{
-	char name[IF_NAMESIZE];
-	const struct route *witness = family->has_witness ? &family->witness : NULL;
-	json_t *object = connectivity_json_family(family);
-
-	if (object && json_object_set_new(object, "witness",
-					  connectivity_json_witness(witness, witness ? device_name(witness, name)
-										     : NULL)) < 0) {
-		json_decref(object);
-		return NULL;
-	}
-	return object;
-}
-
-static int print_json(ino_t netns, const struct connectivity *connectivity, const struct connectivity_policy *policy,
-		      const enum sieve_connectivity decision[SIEVE_FAMILIES])
-{
-	json_t *object;
-	int r;
-
 	/* Only a controller remembers how long something has been missing; this command has just come. */
-	object = json_pack("{s:I, s:o, s:o, s:b, s:s, s:{s:s, s:s}}", "netns", (json_int_t)netns, "ipv4",
-			   family_json(&connectivity->family[SIEVE_IPV4]), "ipv6",
-			   family_json(&connectivity->family[SIEVE_IPV6]), "settling", 0, "nat64",
-			   connectivity_nat64_name(policy->nat64), "verdict", "a", verdict(decision[SIEVE_IPV4]),
-			   "aaaa", verdict(decision[SIEVE_IPV6]));
-	if (!object)
-		return -ENOMEM;
-	r = json_dumpf(object, stdout, JSON_INDENT(2));
-	json_decref(object);
-	return r < 0 || putchar('\n') == EOF ? -EIO : 0;
+	return json_pack("{s:I, s:o, s:o, s:b, s:s, s:{s:s, s:s}}", "netns", (json_int_t)netns, "ipv4",
+			 connectivity_json_witnessed(&connectivity->family[SIEVE_IPV4]), "ipv6",
+			 connectivity_json_witnessed(&connectivity->family[SIEVE_IPV6]), "settling", 0, "nat64",
+			 connectivity_nat64_name(policy->nat64), "verdict", "a",
+			 connectivity_verdict(decision[SIEVE_IPV4]), "aaaa", connectivity_verdict(decision[SIEVE_IPV6]));
 }
 
 static void print_family(const char *title, const struct connectivity_family *family)
 {
-	char destination[ROUTE_WORD_MAX], via[ROUTE_WORD_MAX], table[ROUTE_WORD_MAX], name[IF_NAMESIZE];
-	const char *device;
+	char words[ROUTE_LINE_MAX];
 
 	printf("%s:  %s, %s\n", title,
 	       family->is_default ? "routes that cover everything" :
@@ -154,12 +106,8 @@ static void print_family(const char *title, const struct connectivity_family *fa
 	       family->address ? "an address" : "no address");
 	if (!family->has_witness)
 		return;
-	route_format_destination(&family->witness, destination);
-	route_format_via(&family->witness, via);
-	route_format_table(&family->witness, table);
-	device = device_name(&family->witness, name);
-	printf("       by the route %s%s%s%s%s, table %s\n", destination, via[0] ? " via " : "", via,
-	       device ? " dev " : "", device ? device : "", table);
+	route_format_line(&family->witness, words);
+	printf("       by the route %s\n", words);
 }
 
 static const char *explanation(enum sieve_family family, enum sieve_connectivity decision)
@@ -204,15 +152,8 @@ static int show(const struct request *request)
 	}
 	connectivity_decide(&connectivity, &request->policy, decision);
 	if (request->json)
-		r = print_json(netns.st_ino, &connectivity, &request->policy, decision);
-	else
-		print_text(&connectivity, decision);
-	if (r == 0 && fflush(stdout) == EOF)
-		r = -errno;
-	if (r < 0) {
-		complain("cannot print: %s", strerror(-r));
-		return EXIT_FAILED;
-	}
+		return print_json(to_json(netns.st_ino, &connectivity, &request->policy, decision));
+	print_text(&connectivity, decision);
 	return EXIT_DONE;
 }
 

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
@@ -65,4 +66,42 @@ json_t *connectivity_json_witness(const struct route *route, const char *device)
 	route_format_table(route, table);
 	return json_pack("{s:s, s:s?, s:s?, s:s}", "dst", destination, "via", via[0] ? via : NULL, "dev", device,
 			 "table", table);
+}
+
+/* NULL if the route names no device, or one that is gone. */
+static const char *device_name(const struct route *route, char name[IF_NAMESIZE])
+{
+	return route->ifindex ? if_indextoname(route->ifindex, name) : NULL;
+}
+
+void route_format_line(const struct route *route, char line[ROUTE_LINE_MAX])
+{
+	char destination[ROUTE_WORD_MAX], via[ROUTE_WORD_MAX], table[ROUTE_WORD_MAX], name[IF_NAMESIZE];
+	const char *device = device_name(route, name);
+
+	route_format_destination(route, destination);
+	route_format_via(route, via);
+	route_format_table(route, table);
+	snprintf(line, ROUTE_LINE_MAX, "%s%s%s%s%s, table %s", destination, via[0] ? " via " : "", via,
+		 device ? " dev " : "", device ? device : "", table);
+}
+
+const char *connectivity_verdict(enum sieve_connectivity connectivity)
+{
+	return connectivity == SIEVE_USELESS ? "answer" : "pass";
+}
+
+json_t *connectivity_json_witnessed(const struct connectivity_family *family)
+{
+	const struct route *witness = family->has_witness ? &family->witness : NULL;
+	json_t *object = connectivity_json_family(family);
+	char name[IF_NAMESIZE];
+
+	if (object && json_object_set_new(object, "witness",
+					  connectivity_json_witness(witness, witness ? device_name(witness, name)
+										     : NULL)) < 0) {
+		json_decref(object);
+		return NULL;
+	}
+	return object;
 }

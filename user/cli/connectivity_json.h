@@ -15,10 +15,20 @@ void route_format_destination(const struct route *route, char word[ROUTE_WORD_MA
 void route_format_table(const struct route *route, char word[ROUTE_WORD_MAX]);
 void route_format_via(const struct route *route, char word[ROUTE_WORD_MAX]);
 
+/* The whole route in one line: "default via 192.0.2.1 dev eth0, table main". */
+#define ROUTE_LINE_MAX 256
+void route_format_line(const struct route *route, char line[ROUTE_LINE_MAX]);
+
+/* "answer" or "pass": what happens to a query for a family of that connectivity. */
+const char *connectivity_verdict(enum sieve_connectivity connectivity);
+
 /* {"route": BOOL, "address": BOOL, "default": BOOL} */
 json_t *connectivity_json_family(const struct connectivity_family *family);
 
 /* {"dst", "via", "dev", "table"}; null for a NULL route. "via" is null where there is no router, "dev" for a NULL name. */
 json_t *connectivity_json_witness(const struct route *route, const char *device);
+
+/* connectivity_json_family() with a "witness", whose device is named as the calling thread's namespace does. */
+json_t *connectivity_json_witnessed(const struct connectivity_family *family);
 
 #endif

@@ -27,6 +27,43 @@ void complain(const char *format, ...)
 	fputc('\n', stderr);
 }
 
+int complain_error(const struct error *error)
+{
+	static const int statuses[] = {
+		[ERROR_FAILED] = EXIT_FAILED,
+		[ERROR_USAGE] = EXIT_USAGE,
+		[ERROR_NOT_RUNNING] = EXIT_NOT_RUNNING,
+		[ERROR_ALREADY_RUNNING] = EXIT_ALREADY_RUNNING,
+		[ERROR_PRIVILEGE] = EXIT_PRIVILEGE,
+		[ERROR_KERNEL] = EXIT_KERNEL,
+	};
+
+	complain("%s", error->text);
+	return statuses[error->kind];
+}
+
+/* A short option may be one of several in a word; for a long one getopt leaves optopt 0. */
+void complain_option(const char *command, int option, char **argv)
+{
+	if (option == ':')
+		complain("%s wants a value; see stubsieve %s --help", argv[optind - 1], command);
+	else if (optopt)
+		complain("unknown option -%c; see stubsieve %s --help", optopt, command);
+	else
+		complain("unknown option %s; see stubsieve %s --help", argv[optind - 1], command);
+}
+
+int print_json(json_t *json)
+{
+	if (!json || json_dumpf(json, stdout, JSON_INDENT(2)) < 0) {
+		complain("out of memory");
+		return EXIT_FAILED;
+	}
+	putchar('\n');
+	json_decref(json);
+	return EXIT_DONE;
+}
+
 static void print_help(FILE *stream)
 {
 	fputs("usage: stubsieve COMMAND [OPTION]...\n\n"

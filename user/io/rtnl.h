@@ -47,10 +47,8 @@ struct rtnl_request {
 /*
  * Survey the namespace. Success means a clean survey: every dump that it rests on came whole, or was
  * left at a route or address that settles the matter. -EINTR: the kernel's tables changed meanwhile
- * (NLM_F_DUMP_INTR), -ETIMEDOUT: it took longer than RTNL_SURVEY_SECONDS.
+ * (NLM_F_DUMP_INTR), -ETIMEDOUT: one of its dumps took longer than NETLINK_DUMP_SECONDS.
  */
-#define RTNL_SURVEY_SECONDS 5
-
 int rtnl_survey(const struct rtnl_request *request, struct connectivity *ret_connectivity);
 
 #endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* stubsieve run: the controller in the foreground. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "cleanup.h"
+#include "cli.h"
+#include "controller.h"
+#include "options.h"
+#include "status_json.h"
+
+static void print_usage(void)
+{
+	size_t count;
+	const struct config_key *keys = config_keys(&count);
+	struct config defaults;
+	char word[512];
+
+	config_init(&defaults);
+	puts("usage: stubsieve run [--KEY VALUE]...\n\n"
+	     "Run the controller in the foreground: attach the filter, follow the routes, and leave the filter in\n"
+	     "place on SIGTERM (`stubsieve stop` removes it). Without --cgroup it filters the whole host.\n");
+	for (size_t i = 0; i < count; i++) {
+		printf("  --%s VALUE%s\n      %s: %s", keys[i].name, keys[i].repeats ? " (may repeat)" : "",
+		       keys[i].summary, keys[i].values);
+		if (keys[i].format(&defaults, 0, word, sizeof(word)))
+			printf(" (default: %s)", word);
+		putchar('\n');
+	}
+	config_free(&defaults);
+}
+
+/* Tell the service manager, as sd_notify(3) describes it. */
+static void notify_ready(void)
+{
+	static const char message[] = "READY=1";
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	_cleanup_close_ int fd = -1;
+	size_t length;
+
+	if (!path || (path[0] != '/' && path[0] != '@') || strlen(path) >= sizeof(address.sun_path))
+		return;
+	length = strlen(path);
+	memcpy(address.sun_path, path, length);
+	if (path[0] == '@')
+		address.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0)
+		sendto(fd, message, sizeof(message) - 1, MSG_NOSIGNAL, (const struct sockaddr *)&address,
+		       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length));
+}
+
+static void ready(struct controller *controller, void *data)
+{
+	(void)data;
+	fprintf(stderr, "stubsieve: ready: action %s, %s, %zu interfaces\n",
+		config_action_name(controller->config->action),
+		controller->cgroup_count ? "some cgroups" : "the whole host", controller->namespace.attachments.count);
+	notify_ready();
+}
+
+static char *answer(const char *question, struct controller *controller, void *data)
+{
+	json_t *json;
+	char *text;
+
+	(void)data;
+	if (strcmp(question, "status") != 0)
+		return NULL;
+	json = status_json(controller);
+	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	json_decref(json);
+	return text;
+}
+
+int command_run(int argc, char **argv)
+{
+	struct options options = { .command = "run", .print_usage = print_usage };
+	struct controller controller = { .config = &options.config, .answer = answer, .ready = ready };
+	struct error error;
+	int status;
+
+	config_init(&options.config);
+	status = options_parse(&options, argc, argv);
+	if (status < 0)
+		status = controller_run(&controller, &error) < 0 ? complain_error(&error) : EXIT_DONE;
+	config_free(&options.config);
+	return status;
+}

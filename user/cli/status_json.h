@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What a controller tells of itself, as JSON: the answer to the question "status" on its control socket. */
+#ifndef STUBSIEVE_STATUS_JSON_H
+#define STUBSIEVE_STATUS_JSON_H
+
+#include <jansson.h>
+
+#include "controller.h"
+
+/* NULL: no memory. The caller's reference. Surveys the namespace in full if the last one was not. */
+json_t *status_json(struct controller *controller);
+
+/* The name of a reason or of an enum sieve_connectivity, and a line about it. NULL outside the enum. */
+const char *reason_name(enum sieve_reason reason);
+const char *reason_text(enum sieve_reason reason);
+const char *connectivity_name(enum sieve_connectivity connectivity);
+
+#endif

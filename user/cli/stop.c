@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* stubsieve stop: end the controller, detach the filter, remove everything that was made for it. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "cli.h"
+#include "controller.h"
+#include "instance.h"
+#include "options.h"
+
+static const char usage[] =
+	"usage: stubsieve stop [--run-dir DIRECTORY] [--pin-dir DIRECTORY]\n"
+	"\n"
+	"End the controller if one runs, detach the filter and remove what it pinned. Does nothing, and is\n"
+	"content, where there is nothing to stop.\n"
+	"\n"
+	"  --run-dir DIRECTORY  of the controller (default: /run/stubsieve)\n"
+	"  --pin-dir DIRECTORY  where it pins (default: where the controller said that it does)\n";
+
+static void print_usage(void)
+{
+	fputs(usage, stdout);
+}
+
+/* No directory of ours: nothing was ever started, or all of it was removed. */
+static bool is_nothing_there(const struct config *config)
+{
+	return access(config->run_dir, F_OK) < 0 && access(config->pin_dir, F_OK) < 0;
+}
+
+static int stop(const struct config *config)
+{
+	_cleanup_close_ int lock_fd = -1;
+	struct error error;
+	int r;
+
+	if (is_nothing_there(config))
+		return EXIT_DONE;
+	r = instance_take_over(config->run_dir, &lock_fd, &error);
+	if (r == 0)
+		r = controller_remove(config->pin_dir, &error);
+	if (r < 0)
+		return complain_error(&error);
+	instance_remove(config->run_dir);
+	return EXIT_DONE;
+}
+
+int command_stop(int argc, char **argv)
+{
+	static const char *const keys[] = { "run-dir", "pin-dir", NULL };
+	struct options options = { .command = "stop", .print_usage = print_usage, .keys = keys };
+	struct config *config = &options.config;
+	int status;
+
+	config_init(config);
+	status = options_parse(&options, argc, argv);
+	if (status < 0) {
+		if (!options.pin_dir_given)
+			instance_read_pin_dir(config->run_dir, config->pin_dir, sizeof(config->pin_dir));
+		status = stop(config);
+	}
+	config_free(config);
+	return status;
+}

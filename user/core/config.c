@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SECOND_NS 1000000000ULL
+#define SECONDS_MAX (366 * 86400.0)
+
+static const char *const action_names[] = {
+	[SIEVE_ACTION_ANSWER] = "answer",
+	[SIEVE_ACTION_OBSERVE] = "observe",
+	[SIEVE_ACTION_DROP] = "drop",
+	[SIEVE_ACTION_REJECT] = "reject",
+};
+
+static const char *const order_names[] = { [CONFIG_ORDER_FIRST] = "first", [CONFIG_ORDER_LAST] = "last" };
+static const char *const boolean_names[] = { "no", "yes" };
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static int parse_word(const char *word, const char *const *names, size_t count, unsigned int *ret_index)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(word, names[i]) == 0) {
+			*ret_index = (unsigned int)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static int parse_boolean(const char *word, bool *ret_value)
+{
+	unsigned int index;
+
+	if (parse_word(word, boolean_names, COUNT(boolean_names), &index) < 0)
+		return -EINVAL;
+	*ret_value = index == 1;
+	return 0;
+}
+
+/* Seconds, with decimals if need be, as nanoseconds. */
+static int parse_seconds(const char *word, uint64_t *ret_ns)
+{
+	char *end;
+	double seconds;
+
+	if (word[0] < '0' || word[0] > '9')
+		return -EINVAL;
+	seconds = strtod(word, &end);
+	if (*end != '\0' || !(seconds <= SECONDS_MAX) || strspn(word, "0123456789.") != strlen(word))
+		return -EINVAL;
+	*ret_ns = (uint64_t)(seconds * (double)SECOND_NS + 0.5);
+	return 0;
+}
+
+static int parse_path(const char *word, char path[CONFIG_PATH_MAX])
+{
+	size_t length = strlen(word);
+
+	if (word[0] != '/' || length >= CONFIG_PATH_MAX)
+		return -EINVAL;
+	memcpy(path, word, length + 1);
+	while (length > 1 && path[length - 1] == '/')
+		path[--length] = '\0';
+	return 0;
+}
+
+static bool format_text(const char *text, size_t index, char *word, size_t size)
+{
+	if (index > 0 || !text)
+		return false;
+	snprintf(word, size, "%s", text);
+	return true;
+}
+
+static bool format_seconds(uint64_t ns, size_t index, char *word, size_t size)
+{
+	if (index > 0)
+		return false;
+	snprintf(word, size, "%.9g", (double)ns / (double)SECOND_NS);
+	return true;
+}
+
+static int parse_action(const char *word, struct config *config)
+{
+	unsigned int index;
+
+	if (parse_word(word, action_names, COUNT(action_names), &index) < 0)
+		return -EINVAL;
+	config->action = (enum sieve_action)index;
+	return 0;
+}
+
+static bool format_action(const struct config *config, size_t index, char *word, size_t size)
+{
+	return format_text(config_action_name(config->action), index, word, size);
+}
+
+static int parse_cgroup(const char *word, struct config *config)
+{
+	char *copy;
+
+	if (word[0] == '\0' || config->cgroup_count == CONFIG_CGROUPS_MAX)
+		return -EINVAL;
+	copy = strdup(word);
+	if (!copy)
+		return -ENOMEM;
+	config->cgroups[config->cgroup_count++] = copy;
+	return 0;
+}
+
+static bool format_cgroup(const struct config *config, size_t index, char *word, size_t size)
+{
+	return index < config->cgroup_count && format_text(config->cgroups[index], 0, word, size);
+}
+
+/* mDNS and LLMNR are asked on the link, not of a DNS server (RFC 6762, RFC 4795). */
+static int parse_port(const char *word, struct config *config)
+{
+	char *end;
+	unsigned long port = strtoul(word, &end, 10);
+
+	if (word[0] < '0' || word[0] > '9' || *end != '\0' || port < 1 || port > 65535)
+		return -EINVAL;
+	if (port == 5353 || port == 5355 || config->port_count == SIEVE_PORTS_MAX)
+		return -EINVAL;
+	config->ports[config->port_count++] = (uint16_t)port;
+	return 0;
+}
+
+static bool format_port(const struct config *config, size_t index, char *word, size_t size)
+{
+	if (index == 0 && config->port_count == 0)
+		return format_text("53", 0, word, size);
+	if (index >= config->port_count)
+		return false;
+	snprintf(word, size, "%u", config->ports[index]);
+	return true;
+}
+
+static int parse_ede(const char *word, struct config *config)
+{
+	return parse_boolean(word, &config->extended_error);
+}
+
+static bool format_ede(const struct config *config, size_t index, char *word, size_t size)
+{
+	return format_text(boolean_names[config->extended_error], index, word, size);
+}
+
+static int parse_filter_servers(const char *word, struct config *config)
+{
+	return parse_boolean(word, &config->filter_servers);
+}
+
+static bool format_filter_servers(const struct config *config, size_t index, char *word, size_t size)
+{
+	return format_text(boolean_names[config->filter_servers], index, word, size);
+}
+
+static int parse_nat64(const char *word, struct config *config)
+{
+	return connectivity_nat64_parse(word, &config->connectivity.nat64);
+}
+
+static bool format_nat64(const struct config *config, size_t index, char *word, size_t size)
+{
+	return format_text(connectivity_nat64_name(config->connectivity.nat64), index, word, size);
+}
+
+static int parse_order(const char *word, struct config *config)
+{
+	unsigned int index;
+
+	if (parse_word(word, order_names, COUNT(order_names), &index) < 0)
+		return -EINVAL;
+	config->order = (enum config_order)index;
+	return 0;
+}
+
+static bool format_order(const struct config *config, size_t index, char *word, size_t size)
+{
+	return format_text(order_names[config->order], index, word, size);
+}
+
+#define SECONDS_KEY(field)                                                                                \
+	static int parse_##field(const char *word, struct config *config)                                 \
+	{                                                                                                 \
+		return parse_seconds(word, &config->field##_ns);                                          \
+	}                                                                                                 \
+	static bool format_##field(const struct config *config, size_t index, char *word, size_t size)    \
+	{                                                                                                 \
+		return format_seconds(config->field##_ns, index, word, size);                             \
+	}
+
+#define PATH_KEY(field)                                                                                   \
+	static int parse_##field(const char *word, struct config *config)                                 \
+	{                                                                                                 \
+		return parse_path(word, config->field);                                                   \
+	}                                                                                                 \
+	static bool format_##field(const struct config *config, size_t index, char *word, size_t size)    \
+	{                                                                                                 \
+		return format_text(config->field, index, word, size);                                     \
+	}
+
+SECONDS_KEY(settle)
+SECONDS_KEY(fail_open_after)
+SECONDS_KEY(fail_open_spread)
+PATH_KEY(pin_dir)
+PATH_KEY(run_dir)
+
+#define KEY(word, name, values, repeats, summary) { word, values, summary, repeats, parse_##name, format_##name }
+
+static const struct config_key keys[] = {
+	KEY("action", action, "answer, observe, drop or reject", false, "what happens to a useless query"),
+	KEY("cgroup", cgroup, "a path in the cgroup2 file system (at most 64)", true,
+	    "whose sockets are in scope; none: the whole host"),
+	KEY("port", port, "a port from 1 to 65535 but 5353 and 5355 (at most 8)", true, "where DNS servers listen"),
+	KEY("ede", ede, "yes or no", false, "say `no IPv6 route` in the answer (Extended DNS Error)"),
+	KEY("settle", settle, "seconds", false, "how long a loss of connectivity must last before it acts"),
+	KEY("nat64", nat64, "auto, yes or no", false, "whether the network does NAT64 without DNS64"),
+	KEY("filter-servers", filter_servers, "yes or no", false, "answer what DNS servers on this host ask, too"),
+	KEY("order", order, "first or last", false, "the place among other tcx programs"),
+	KEY("fail-open-after", fail_open_after, "seconds", false,
+	    "how long a controller may be silent before all queries pass"),
+	KEY("fail-open-spread", fail_open_spread, "seconds", false,
+	    "over which time a fleet's hosts then begin to pass them"),
+	KEY("pin-dir", pin_dir, "an absolute path on a bpffs", false, "where links and maps are pinned"),
+	KEY("run-dir", run_dir, "an absolute path", false, "where the lock and the control socket are"),
+};
+
+const struct config_key *config_keys(size_t *ret_count)
+{
+	*ret_count = COUNT(keys);
+	return keys;
+}
+
+void config_init(struct config *config)
+{
+	*config = (struct config){
+		.extended_error = true,
+		.settle_ns = 5 * SECOND_NS,
+		.fail_open_after_ns = 30 * SECOND_NS,
+		.fail_open_spread_ns = 60 * SECOND_NS,
+		.run_dir = "/run/stubsieve",
+		.pin_dir = "/sys/fs/bpf/stubsieve",
+	};
+}
+
+void config_free(struct config *config)
+{
+	for (size_t i = 0; i < config->cgroup_count; i++)
+		free(config->cgroups[i]);
+	config->cgroup_count = 0;
+}
+
+int config_set(struct config *config, const char *key, const char *word, char ret_error[CONFIG_ERROR_MAX])
+{
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		if (strcmp(key, keys[i].name) != 0)
+			continue;
+		if (keys[i].parse(word, config) == 0)
+			return 0;
+		snprintf(ret_error, CONFIG_ERROR_MAX, "%s takes %s, not \"%.200s\"", key, keys[i].values, word);
+		return -EINVAL;
+	}
+	snprintf(ret_error, CONFIG_ERROR_MAX, "there is no key \"%.200s\"", key);
+	return -EINVAL;
+}
+
+const char *config_action_name(enum sieve_action action)
+{
+	return (size_t)action < COUNT(action_names) ? action_names[action] : NULL;
+}
+
+uint64_t config_jitter_ns(const void *id, size_t length, uint64_t spread_ns)
+{
+	const unsigned char *octets = id;
+	uint64_t hash = 0xcbf29ce484222325ULL; /* FNV-1a */
+
+	for (size_t i = 0; i < length; i++)
+		hash = (hash ^ octets[i]) * 0x100000001b3ULL;
+	/* Its upper bits are the better ones: a fraction of 2^32. */
+	return (uint64_t)((double)spread_ns * ((double)(hash >> 32) / 4294967295.0));
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The configuration: a table of keys, each with the words it takes. Pure: no file is read here. */
+#ifndef STUBSIEVE_CONFIG_H
+#define STUBSIEVE_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stubsieve/abi.h>
+
+#include "connectivity.h"
+
+#define CONFIG_PATH_MAX 256
+#define CONFIG_CGROUPS_MAX 64
+#define CONFIG_ERROR_MAX 512
+
+enum config_order {
+	CONFIG_ORDER_FIRST = 0, /* before the tcx programs that are there */
+	CONFIG_ORDER_LAST = 1,
+};
+
+/* Words are owned; config_free() frees them. Times are in nanoseconds. */
+struct config {
+	enum sieve_action action;
+	char *cgroups[CONFIG_CGROUPS_MAX]; /* as written; none means the whole host */
+	size_t cgroup_count;
+	uint16_t ports[SIEVE_PORTS_MAX]; /* host byte order */
+	size_t port_count;
+	bool extended_error;
+	bool filter_servers;
+	struct connectivity_policy connectivity;
+	enum config_order order;
+	uint64_t settle_ns;
+	uint64_t fail_open_after_ns;
+	uint64_t fail_open_spread_ns;
+	char run_dir[CONFIG_PATH_MAX];
+	char pin_dir[CONFIG_PATH_MAX];
+};
+
+/* One key, for parsing and for printing what is in force. */
+struct config_key {
+	const char *name;
+	const char *values;  /* for people: "answer, observe, drop or reject" */
+	const char *summary; /* one line */
+	bool repeats;
+	int (*parse)(const char *word, struct config *config);
+	/* Write the value in force; for a repeated key the one with that index. False: there is none. */
+	bool (*format)(const struct config *config, size_t index, char *word, size_t size);
+};
+
+/* All keys, in the order in which they are documented. */
+const struct config_key *config_keys(size_t *ret_count);
+
+void config_init(struct config *config);
+void config_free(struct config *config);
+
+/*
+ * Set one key. 0, or -EINVAL with a line for people in ret_error that names the key and what it takes;
+ * the configuration is then as it was.
+ */
+int config_set(struct config *config, const char *key, const char *word, char ret_error[CONFIG_ERROR_MAX]);
+
+/* The name of an action, NULL outside the enum. */
+const char *config_action_name(enum sieve_action action);
+
+/*
+ * This host's share of the spread, 0 to spread_ns: the same after every start, another on another host,
+ * so that a fleet that loses its controllers in one second does not ask again in one second. `id` is
+ * the machine id, of any length.
+ */
+uint64_t config_jitter_ns(const void *id, size_t length, uint64_t spread_ns);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The clock of everything here: bpf_ktime_get_ns() reads the same one. */
+#ifndef STUBSIEVE_CLOCK_H
+#define STUBSIEVE_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+#define CLOCK_SECOND_NS 1000000000ULL
+#define CLOCK_MILLISECOND_NS 1000000ULL
+
+static inline uint64_t clock_monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * CLOCK_SECOND_NS + (uint64_t)now.tv_nsec;
+}
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The older hook for interfaces, for kernels before 6.6: a filter on the egress side of a clsact qdisc.
+ * It stays by itself until it is removed or the device goes. A qdisc that we made is remembered by an
+ * empty directory clsact-NETNS-IFINDEX in pin_dir, so that whoever detaches removes it too.
+ */
+#ifndef STUBSIEVE_CLSACT_H
+#define STUBSIEVE_CLSACT_H
+
+#include <stdint.h>
+
+struct clsact {
+	const char *pin_dir;
+	uint32_t netns;   /* inode number of the calling thread's network namespace */
+	uint32_t ifindex;
+};
+
+/* Attach the program, or replace that of an earlier controller. -EBUSY: a foreign filter has our place. */
+int clsact_attach(const struct clsact *clsact, int program_fd);
+
+/* Remove our filter if there is one, and the qdisc if we made it and nothing else is on it. 0 or -errno. */
+int clsact_detach(const struct clsact *clsact);
+
+#endif

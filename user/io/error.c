@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+static void fill(struct error *error, enum error_kind kind, const char *format, va_list arguments)
+{
+	error->kind = kind;
+	vsnprintf(error->text, sizeof(error->text), format, arguments);
+}
+
+int fail(struct error *error, int number, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	fill(error, number == EPERM || number == EACCES ? ERROR_PRIVILEGE : ERROR_FAILED, format, arguments);
+	va_end(arguments);
+	return -number;
+}
+
+int fail_as(struct error *error, enum error_kind kind, int number, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	fill(error, kind, format, arguments);
+	va_end(arguments);
+	return -number;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "links.h"
+
+#include <errno.h>
+#include <linux/if_arp.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "netlink.h"
+
+#ifndef ARPHRD_RAWIP
+#define ARPHRD_RAWIP 519
+#endif
+
+struct list {
+	struct link *links;
+	size_t count, room;
+};
+
+static int take_kind(const struct nlattr *attribute, void *data)
+{
+	struct link *link = data;
+
+	if (mnl_attr_get_type(attribute) == IFLA_INFO_KIND && mnl_attr_validate(attribute, MNL_TYPE_STRING) == 0)
+		link->is_vrf = strcmp(mnl_attr_get_str(attribute), "vrf") == 0;
+	return MNL_CB_OK;
+}
+
+static int take_attribute(const struct nlattr *attribute, void *data)
+{
+	struct link *link = data;
+
+	switch (mnl_attr_get_type(attribute)) {
+	case IFLA_IFNAME:
+		if (mnl_attr_validate(attribute, MNL_TYPE_STRING) == 0)
+			strncpy(link->name, mnl_attr_get_str(attribute), sizeof(link->name) - 1);
+		break;
+	case IFLA_LINKINFO:
+		mnl_attr_parse_nested(attribute, take_kind, link);
+		break;
+	}
+	return MNL_CB_OK;
+}
+
+static int take_link(const struct nlmsghdr *message, void *data)
+{
+	const struct ifinfomsg *header = mnl_nlmsg_get_payload(message);
+	struct list *list = data;
+	struct link link = {};
+
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(*header))
+		return -EBADMSG;
+	link.ifindex = (uint32_t)header->ifi_index;
+	link.type = header->ifi_type;
+	mnl_attr_parse(message, sizeof(*header), take_attribute, &link);
+	if (list->count == list->room) {
+		size_t room = list->room ? 2 * list->room : 16;
+		struct link *links = reallocarray(list->links, room, sizeof(*links));
+
+		if (!links)
+			return -ENOMEM;
+		list->links = links;
+		list->room = room;
+	}
+	list->links[list->count++] = link;
+	return 0;
+}
+
+int links_list(struct link **ret_links, size_t *ret_count)
+{
+	_Alignas(struct nlmsghdr) char buffer[NLMSG_SPACE(sizeof(struct ifinfomsg))];
+	struct nlmsghdr *request = netlink_dump_request(buffer, RTM_GETLINK);
+	struct list list = {};
+	int r;
+
+	mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
+	r = netlink_dump(request, RTM_NEWLINK, take_link, &list);
+	if (r < 0) {
+		free(list.links);
+		return r;
+	}
+	*ret_links = list.links;
+	*ret_count = list.count;
+	return 0;
+}
+
+bool link_is_fit(const struct link *link, bool has_tcx)
+{
+	if (link->is_vrf)
+		return false;
+	switch (link->type) {
+	case ARPHRD_ETHER:
+	case ARPHRD_LOOPBACK:
+	case ARPHRD_NONE: /* TUN, WireGuard */
+	case ARPHRD_RAWIP:
+	case ARPHRD_TUNNEL:
+	case ARPHRD_TUNNEL6:
+	case ARPHRD_SIT:
+	case ARPHRD_IPGRE:
+	case ARPHRD_IP6GRE:
+		return true;
+	case ARPHRD_PPP:
+		return has_tcx;
+	default:
+		return false;
+	}
+}

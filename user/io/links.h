@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The network devices of the calling thread's network namespace. */
+#ifndef STUBSIEVE_LINKS_H
+#define STUBSIEVE_LINKS_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct link {
+	uint32_t ifindex;
+	char name[IF_NAMESIZE];
+	uint16_t type; /* ARPHRD_* */
+	bool is_vrf;
+};
+
+/* All of them; the array is the caller's to free. 0 or -errno. */
+int links_list(struct link **ret_links, size_t *ret_count);
+
+/*
+ * Can an answer be made on this device? Its packets must have an Ethernet header or none, and what is
+ * redirected to its ingress must be taken as it is. A VRF device is passed over: the packet is seen again
+ * on the device behind it. `has_tcx`: the kernel is 6.6 or later (PPP needs it).
+ */
+bool link_is_fit(const struct link *link, bool has_tcx);
+
+#endif

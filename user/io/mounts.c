@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "mounts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "cleanup.h"
+
+#define BPFFS_PATH "/sys/fs/bpf"
+
+static bool is_on(const char *path, unsigned long magic)
+{
+	struct statfs fs;
+
+	return statfs(path, &fs) == 0 && (unsigned long)fs.f_type == magic;
+}
+
+bool mounts_is_bpffs(const char *path)
+{
+	return is_on(path, BPF_FS_MAGIC);
+}
+
+/* A line is: id parent major:minor root mount-point options [optional]... - type source options (proc(5)). */
+int mounts_find_cgroup2(char *ret_path, size_t size, struct error *error)
+{
+	_cleanup_fclose_ FILE *mountinfo = fopen("/proc/self/mountinfo", "re");
+	_cleanup_free_ char *line = NULL;
+	size_t room = 0;
+
+	if (!mountinfo)
+		return fail(error, errno, "cannot read /proc/self/mountinfo: %s; is /proc mounted?", strerror(errno));
+	while (getline(&line, &room, mountinfo) > 0) {
+		char point[PATH_MAX];
+		const char *type = strstr(line, " - ");
+
+		if (!type || strncmp(type + 3, "cgroup2 ", 8) != 0)
+			continue;
+		if (sscanf(line, "%*s %*s %*s %*s %4095s", point) != 1 || strlen(point) >= size)
+			continue;
+		strcpy(ret_path, point);
+		return 0;
+	}
+	return fail_as(error, ERROR_KERNEL, ENOENT,
+		       "no cgroup2 file system is mounted; mount one, for example: mount -t cgroup2 none /sys/fs/cgroup");
+}
+
+/* The depth below the hierarchy's root, and the path from it, of a directory inside the mount. */
+static void place_cgroup(const char *mount, const char *path, struct cgroup *cgroup)
+{
+	const char *rest = path + strlen(mount);
+
+	cgroup->level = 0;
+	for (const char *slash = rest; (slash = strchr(slash, '/')) && slash[1]; slash++)
+		cgroup->level++;
+	snprintf(cgroup->path, sizeof(cgroup->path), "%s", *rest ? rest : "/");
+}
+
+int mounts_find_cgroup(const char *path, struct cgroup *ret_cgroup, int *ret_fd, struct error *error)
+{
+	char mount[PATH_MAX], joined[2 * PATH_MAX], real[PATH_MAX];
+	_cleanup_close_ int fd = -1;
+	struct cgroup cgroup = {};
+	struct stat status;
+	size_t length;
+	int r;
+
+	r = mounts_find_cgroup2(mount, sizeof(mount), error);
+	if (r < 0)
+		return r;
+	length = strlen(mount);
+	if (strncmp(path, mount, length) == 0 && (path[length] == '/' || path[length] == '\0'))
+		snprintf(joined, sizeof(joined), "%s", path);
+	else
+		snprintf(joined, sizeof(joined), "%s/%s", mount, path);
+	if (!realpath(joined, real) || strncmp(real, mount, length) != 0)
+		return fail_as(error, ERROR_USAGE, ENOENT,
+			       "there is no cgroup \"%s\" below %s; create it first, or name one that `ls` shows there",
+			       path, mount);
+	fd = open(real, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &status) < 0)
+		return fail(error, errno, "cannot open the cgroup %s: %s", real, strerror(errno));
+	if (!is_on(real, CGROUP2_SUPER_MAGIC))
+		return fail_as(error, ERROR_USAGE, EINVAL, "%s is not a cgroup of cgroup2", real);
+	place_cgroup(mount, real, &cgroup);
+	cgroup.id = status.st_ino; /* 64 bit kernels have no other id */
+	*ret_cgroup = cgroup;
+	if (ret_fd)
+		*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+static int mount_bpffs(struct error *error)
+{
+	if (mkdir(BPFFS_PATH, 0755) < 0 && errno != EEXIST)
+		return fail(error, errno, "cannot make " BPFFS_PATH ": %s", strerror(errno));
+	if (mount("bpf", BPFFS_PATH, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700") < 0)
+		return fail(error, errno,
+			    "cannot mount a bpffs at " BPFFS_PATH ": %s; mount one, or name another with --pin-dir",
+			    strerror(errno));
+	return 0;
+}
+
+/* The directory that is to hold ours: is a bpffs, or can be made one. */
+static int check_parent(const char *path, struct error *error)
+{
+	char parent[PATH_MAX];
+	char *slash;
+
+	snprintf(parent, sizeof(parent), "%s", path);
+	slash = strrchr(parent, '/');
+	if (!slash || slash == parent)
+		return fail_as(error, ERROR_USAGE, EINVAL, "pin-dir %s must be a directory below a bpffs", path);
+	*slash = '\0';
+	if (mounts_is_bpffs(parent))
+		return 0;
+	if (strcmp(parent, BPFFS_PATH) == 0)
+		return mount_bpffs(error);
+	return fail_as(error, ERROR_USAGE, EINVAL,
+		       "%s is not on a bpffs; mount one (mount -t bpf none DIRECTORY) and name a directory below it with --pin-dir",
+		       parent);
+}
+
+int mounts_make_pin_dir(const char *path, struct error *error)
+{
+	struct stat status;
+	int r;
+
+	r = check_parent(path, error);
+	if (r < 0)
+		return r;
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return fail(error, errno, "cannot make %s: %s", path, strerror(errno));
+	if (lstat(path, &status) < 0)
+		return fail(error, errno, "cannot look at %s: %s", path, strerror(errno));
+	if (!S_ISDIR(status.st_mode) || status.st_uid != 0 || (status.st_mode & 077))
+		return fail_as(error, ERROR_FAILED, EPERM,
+			       "%s is not a directory that only root may enter; remove it, or name another with --pin-dir",
+			       path);
+	if (!mounts_is_bpffs(path))
+		return fail_as(error, ERROR_USAGE, EINVAL, "pin-dir %s is not on a bpffs", path);
+	return 0;
+}

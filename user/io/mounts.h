@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Where the cgroup2 file system and a bpffs are, and the directory of ours on the latter. */
+#ifndef STUBSIEVE_MOUNTS_H
+#define STUBSIEVE_MOUNTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "error.h"
+
+/* The first cgroup2 mount of /proc/self/mountinfo (in a hybrid layout it is not /sys/fs/cgroup). */
+int mounts_find_cgroup2(char *ret_path, size_t size, struct error *error);
+
+/* A cgroup of the cgroup2 hierarchy. */
+struct cgroup {
+	char path[4096]; /* relative to the hierarchy's root: "/" or "/system.slice" */
+	uint64_t id;     /* as bpf_skb_cgroup_id() says it */
+	unsigned int level; /* 0 is the root */
+};
+
+/*
+ * Find a cgroup by its path in the file system or relative to the hierarchy's root. A path that is not
+ * there, or not on cgroup2, is ERROR_USAGE. `ret_fd`, if not NULL, is the caller's to close.
+ */
+int mounts_find_cgroup(const char *path, struct cgroup *ret_cgroup, int *ret_fd, struct error *error);
+
+/* Is there a bpffs at this path? */
+bool mounts_is_bpffs(const char *path);
+
+/*
+ * Make our directory for pins, 0700, on a bpffs. Where there is none, and the directory is the default
+ * one below /sys/fs/bpf, a bpffs is mounted there. A directory that uid 0 does not own, or that others
+ * may enter, is refused.
+ */
+int mounts_make_pin_dir(const char *path, struct error *error);
+
+#endif

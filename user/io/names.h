@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Domain names as people write them, as the programs' map `names` has them, and those built in. */
+#ifndef STUBSIEVE_NAMES_H
+#define STUBSIEVE_NAMES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dns.h"
+
+/* Suffixes under which no query is ever answered; NULL at the end. */
+extern const char *const names_exempt[];
+
+/*
+ * Make in `work` the query that a stub resolver sends for the name: ID 0, RD=1, no OPT. A final dot
+ * makes no difference; there are no escapes. -EINVAL: not a domain name (empty or long label, too long).
+ */
+int names_query(const char *name, uint16_t type, struct sieve_work *work);
+
+/* The map's key of a suffix, and how many labels it has. */
+int names_suffix(const char *name, uint64_t *ret_key, unsigned int *ret_labels);
+
+/* The built-in suffix that the parsed question in `work` is under, or NULL. */
+const char *names_find_exempt(const struct sieve_work *work);
+
+#endif

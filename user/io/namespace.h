@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * One network namespace under control: its rtnetlink subscription, what the last survey saw, what is
+ * published of it, and what the programs are attached to in it. The calling thread is in that namespace.
+ */
+#ifndef STUBSIEVE_NAMESPACE_H
+#define STUBSIEVE_NAMESPACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stubsieve/abi.h>
+
+#include "attach.h"
+#include "config.h"
+#include "connectivity.h"
+#include "error.h"
+#include "pace.h"
+#include "programs.h"
+#include "rtnl.h"
+#include "settle.h"
+
+struct namespace {
+	uint32_t inum;
+	uint64_t cookie; /* SO_NETNS_COOKIE, 0 before Linux 5.14 */
+	const struct config *config;
+	struct programs *programs;
+	struct rtnl_monitor *monitor;
+	struct connectivity seen; /* by the last clean survey; all zero before the first */
+	bool is_clean;            /* the last survey was */
+	uint64_t surveys, overflows;
+	struct settle settle;
+	struct pace pace;
+	struct sieve_netns published;
+	bool attaches;            /* the action works on interfaces */
+	bool links_changed;
+	struct attachments attachments;
+	char attach_error[512];   /* the last one that was told of, to tell it once */
+};
+
+/* Subscribe, survey, publish; attach nothing yet. The namespace keeps `config` and `programs`. */
+int namespace_open(struct namespace *namespace, const struct config *config, struct programs *programs,
+		   struct error *error);
+void namespace_close(struct namespace *namespace);
+
+/* Attach to the interfaces, from now on also to those that come. */
+int namespace_attach(struct namespace *namespace, struct error *error);
+
+/* The monitor's socket is readable. */
+void namespace_read(struct namespace *namespace, uint64_t now);
+
+/* Something suggests another survey. */
+void namespace_trigger(struct namespace *namespace, uint64_t now);
+
+/* Do what is due. When there is more to do by itself: namespace_due(), 0 if never. */
+void namespace_work(struct namespace *namespace, uint64_t now);
+uint64_t namespace_due(const struct namespace *namespace, uint64_t now);
+
+/* Make `seen` complete for people: `default` and `address` too. 0 or -errno, then `seen` is as it was. */
+int namespace_survey_detail(struct namespace *namespace);
+
+/* The name under /run/netns, if the namespace has one. */
+bool namespace_name(uint32_t inum, char *ret_name, size_t size);
+
+#endif

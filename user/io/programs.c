@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "programs.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "names.h"
+#include "stubsieve.skel.h"
+
+struct programs {
+	struct stubsieve_bpf *skeleton;
+	struct ring_buffer *events;
+	programs_event_callback callback;
+	void *callback_data;
+	int cpus;
+};
+
+const char *const programs_pin_names[] = { "netns", "cgroups", "names", "heartbeat", "counters", "events", NULL };
+
+/* What libbpf last complained of, to be quoted in an error. */
+static char complaint[256];
+
+static int keep_complaint(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+	char line[sizeof(complaint)];
+
+	if (level != LIBBPF_WARN)
+		return 0;
+	vsnprintf(line, sizeof(line), format, arguments);
+	line[strcspn(line, "\n")] = '\0';
+	if (strncmp(line, "libbpf: ", 8) == 0 && complaint[0] == '\0')
+		snprintf(complaint, sizeof(complaint), "%s", line + 8);
+	return 0;
+}
+
+static int explain_load(int number, struct error *error)
+{
+	if (number == EPERM || number == EACCES)
+		return fail(error, EPERM,
+			    "the BPF programs cannot be loaded: %s; run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON",
+			    complaint);
+	if (access("/sys/kernel/btf/vmlinux", R_OK) < 0)
+		return fail_as(error, ERROR_KERNEL, number,
+			       "this kernel has no BTF (/sys/kernel/btf/vmlinux); boot one built with CONFIG_DEBUG_INFO_BTF=y");
+	return fail_as(error, ERROR_KERNEL, number, "the kernel does not take the BPF programs: %s (%s)", strerror(number),
+		       complaint);
+}
+
+static void pin_path(char path[PATH_MAX], const char *pin_dir, const char *name)
+{
+	snprintf(path, PATH_MAX, "%s/%s", pin_dir, name);
+}
+
+/* A map pinned by another version is let go: the programs that use it keep it until they are replaced. */
+static void unpin_unlike(const struct bpf_map *map, const char *path)
+{
+	struct bpf_map_info info = {};
+	__u32 size = sizeof(info);
+	_cleanup_close_ int fd = bpf_obj_get(path);
+
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size) < 0)
+		return;
+	if (info.type != (__u32)bpf_map__type(map) || info.key_size != bpf_map__key_size(map) ||
+	    info.value_size != bpf_map__value_size(map) || info.max_entries != bpf_map__max_entries(map) ||
+	    info.map_flags != bpf_map__map_flags(map))
+		unlink(path);
+}
+
+static int set_pins(struct bpf_object *object, const char *pin_dir)
+{
+	for (size_t i = 0; programs_pin_names[i]; i++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(object, programs_pin_names[i]);
+		char path[PATH_MAX];
+		int r;
+
+		pin_path(path, pin_dir, programs_pin_names[i]);
+		unpin_unlike(map, path);
+		r = bpf_map__set_pin_path(map, path);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* The depths of the suffixes that fill_names() will put in. */
+static uint32_t suffix_depths(void)
+{
+	uint32_t depths = 0;
+
+	for (size_t i = 0; names_exempt[i]; i++) {
+		uint64_t key;
+		unsigned int labels;
+
+		if (names_suffix(names_exempt[i], &key, &labels) == 0)
+			depths |= 1U << labels;
+	}
+	return depths;
+}
+
+static int fill_names(struct programs *programs)
+{
+	for (size_t i = 0; names_exempt[i]; i++) {
+		uint32_t flags = SIEVE_NAME_EXEMPT;
+		unsigned int labels;
+		uint64_t key;
+
+		if (names_suffix(names_exempt[i], &key, &labels) < 0)
+			return -EINVAL;
+		if (bpf_map_update_elem(bpf_map__fd(programs->skeleton->maps.names), &key, &flags, BPF_ANY) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+static void choose(struct stubsieve_bpf *skeleton, const struct sieve_policy *policy)
+{
+	bool by_cgroup = policy->action == SIEVE_ACTION_OBSERVE || policy->action == SIEVE_ACTION_REJECT;
+
+	bpf_program__set_autoload(skeleton->progs.sieve_egress, !by_cgroup);
+	bpf_program__set_autoload(skeleton->progs.sieve_cgroup, by_cgroup);
+	skeleton->rodata->policy = *policy;
+	skeleton->rodata->policy.suffix_depths = suffix_depths();
+}
+
+static int take_event(void *context, void *data, size_t size)
+{
+	struct programs *programs = context;
+	const struct sieve_event *event = data;
+
+	if (size >= sizeof(*event) && programs->callback)
+		programs->callback(event->netns, programs->callback_data);
+	return 0;
+}
+
+/* What is needed of the maps once they are there. */
+static int open_maps(struct programs *programs)
+{
+	programs->cpus = libbpf_num_possible_cpus();
+	if (programs->cpus < 0)
+		return programs->cpus;
+	programs->events = ring_buffer__new(bpf_map__fd(programs->skeleton->maps.events), take_event, programs, NULL);
+	if (!programs->events)
+		return -errno;
+	return fill_names(programs);
+}
+
+int programs_load(const struct sieve_policy *policy, const char *pin_dir, struct programs **ret_programs,
+		  struct error *error)
+{
+	__attribute__((cleanup(programs_freep))) struct programs *programs = calloc(1, sizeof(*programs));
+	int r;
+
+	if (!programs)
+		return fail(error, ENOMEM, "out of memory");
+	libbpf_set_print(keep_complaint);
+	complaint[0] = '\0';
+	programs->skeleton = stubsieve_bpf__open();
+	if (!programs->skeleton)
+		return explain_load(errno, error);
+	choose(programs->skeleton, policy);
+	r = set_pins(programs->skeleton->obj, pin_dir);
+	if (r < 0)
+		return fail(error, -r, "cannot use the pins in %s: %s", pin_dir, strerror(-r));
+	r = stubsieve_bpf__load(programs->skeleton);
+	if (r < 0)
+		return explain_load(-r, error);
+	r = open_maps(programs);
+	if (r < 0)
+		return fail(error, -r, "cannot set up the maps in %s: %s", pin_dir, strerror(-r));
+	*ret_programs = programs;
+	programs = NULL;
+	return 0;
+}
+
+void programs_free(struct programs *programs)
+{
+	if (!programs)
+		return;
+	ring_buffer__free(programs->events);
+	stubsieve_bpf__destroy(programs->skeleton);
+	free(programs);
+}
+
+int programs_egress_fd(const struct programs *programs)
+{
+	return bpf_program__fd(programs->skeleton->progs.sieve_egress);
+}
+
+int programs_cgroup_fd(const struct programs *programs)
+{
+	return bpf_program__fd(programs->skeleton->progs.sieve_cgroup);
+}
+
+uint32_t programs_instance_id(const char *pin_dir)
+{
+	struct bpf_map_info info = {};
+	__u32 size = sizeof(info);
+	char path[PATH_MAX];
+
+	pin_path(path, pin_dir, "counters");
+	_cleanup_close_ int fd = bpf_obj_get(path);
+
+	return fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0 ? info.id : 0;
+}
+
+bool programs_is_of_instance(uint32_t program_id, uint32_t instance_id)
+{
+	_cleanup_close_ int fd = bpf_prog_get_fd_by_id(program_id);
+	struct bpf_prog_info info = {};
+	__u32 size = sizeof(info), maps[32];
+
+	info.map_ids = (uintptr_t)maps;
+	info.nr_map_ids = sizeof(maps) / sizeof(maps[0]);
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size) < 0)
+		return false;
+	for (__u32 i = 0; i < info.nr_map_ids && i < sizeof(maps) / sizeof(maps[0]); i++)
+		if (maps[i] == instance_id)
+			return true;
+	return false;
+}
+
+int programs_unpin(const char *pin_dir, struct error *error)
+{
+	for (size_t i = 0; programs_pin_names[i]; i++) {
+		char path[PATH_MAX];
+
+		pin_path(path, pin_dir, programs_pin_names[i]);
+		if (unlink(path) < 0 && errno != ENOENT)
+			return fail(error, errno, "cannot remove %s: %s", path, strerror(errno));
+	}
+	return 0;
+}
+
+static int update(const struct bpf_map *map, const void *key, const void *value)
+{
+	return bpf_map_update_elem(bpf_map__fd(map), key, value, BPF_ANY) < 0 ? -errno : 0;
+}
+
+int programs_set_netns(struct programs *programs, uint32_t inum, const struct sieve_netns *state)
+{
+	return update(programs->skeleton->maps.netns, &inum, state);
+}
+
+int programs_forget_netns(struct programs *programs, uint32_t inum)
+{
+	return bpf_map_delete_elem(bpf_map__fd(programs->skeleton->maps.netns), &inum) < 0 ? -errno : 0;
+}
+
+int programs_forget_other_netns(struct programs *programs, uint32_t inum)
+{
+	int fd = bpf_map__fd(programs->skeleton->maps.netns);
+	uint32_t key, next, *previous = NULL;
+
+	while (bpf_map_get_next_key(fd, previous, &next) == 0) {
+		key = next;
+		if (key == inum)
+			previous = &key;
+		else if (bpf_map_delete_elem(fd, &key) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+static bool is_listed(uint64_t id, const uint64_t *ids, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (ids[i] == id)
+			return true;
+	return false;
+}
+
+int programs_set_cgroups(struct programs *programs, const uint64_t *ids, size_t count, bool only_add)
+{
+	int fd = bpf_map__fd(programs->skeleton->maps.cgroups);
+	uint32_t scope = SIEVE_CGROUP_SCOPE;
+	uint64_t key, next, *previous = NULL;
+
+	for (size_t i = 0; i < count; i++)
+		if (bpf_map_update_elem(fd, &ids[i], &scope, BPF_ANY) < 0)
+			return -errno;
+	while (!only_add && bpf_map_get_next_key(fd, previous, &next) == 0) {
+		key = next;
+		if (is_listed(key, ids, count))
+			previous = &key;
+		else if (bpf_map_delete_elem(fd, &key) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+int programs_beat(struct programs *programs, uint64_t now_ns)
+{
+	struct sieve_heartbeat beat = { .stamp_ns = now_ns };
+	uint32_t zero = 0;
+
+	return update(programs->skeleton->maps.heartbeat, &zero, &beat);
+}
+
+int programs_last_beat(struct programs *programs, uint64_t *ret_ns)
+{
+	struct sieve_heartbeat beat;
+	uint32_t zero = 0;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(programs->skeleton->maps.heartbeat), &zero, &beat) < 0)
+		return -errno;
+	*ret_ns = beat.stamp_ns;
+	return 0;
+}
+
+int programs_counters(struct programs *programs, uint64_t ret_counters[SIEVE_COUNTERS])
+{
+	_cleanup_free_ uint64_t *values = calloc((size_t)programs->cpus, sizeof(*values));
+	int fd = bpf_map__fd(programs->skeleton->maps.counters);
+
+	if (!values)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < SIEVE_COUNTERS; i++) {
+		if (bpf_map_lookup_elem(fd, &i, values) < 0)
+			return -errno;
+		ret_counters[i] = 0;
+		for (int cpu = 0; cpu < programs->cpus; cpu++)
+			ret_counters[i] += values[cpu];
+	}
+	return 0;
+}
+
+int programs_generation(struct programs *programs, uint32_t *ret_inum, uint32_t ret_generation[SIEVE_FAMILIES])
+{
+	unsigned char packet[64] = {};
+	struct __sk_buff context = {};
+	LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = packet, .data_size_in = sizeof(packet),
+		    .ctx_out = &context, .ctx_size_out = sizeof(context), .repeat = 1);
+
+	if (bpf_prog_test_run_opts(bpf_program__fd(programs->skeleton->progs.sieve_probe), &options) < 0)
+		return -errno;
+	*ret_inum = context.cb[0];
+	ret_generation[SIEVE_IPV4] = context.cb[1];
+	ret_generation[SIEVE_IPV6] = context.cb[2];
+	return 0;
+}
+
+int programs_events_fd(const struct programs *programs)
+{
+	return ring_buffer__epoll_fd(programs->events);
+}
+
+void programs_set_event_callback(struct programs *programs, programs_event_callback callback, void *data)
+{
+	programs->callback = callback;
+	programs->callback_data = data;
+}
+
+int programs_read_events(struct programs *programs)
+{
+	int r = ring_buffer__consume(programs->events);
+
+	return r < 0 ? r : 0;
+}
