@@ -75,6 +75,8 @@ static __always_inline int rewrite(struct __sk_buff *skb, struct sieve_packet *p
 	__u32 network, transport, payload, old_length, length;
 	__s64 difference;
 
+	if (packet->family == SIEVE_IPV6 && !packet->udp.check) /* so the answer's would be: few sockets take it */
+		return -1;
 	packet->network = network_offset(skb);
 	if (packet->network != 0 && packet->network != ETH_HLEN)
 		return -1;
