@@ -45,7 +45,7 @@ static __always_inline bool is_dns_port(__be16 port)
 static __always_inline bool has_source_route(struct __sk_buff *skb, __u32 header_length)
 {
 	__u8 options[IPV4_OPTIONS_SIZE + 4] = {};
-	__u32 end = header_length - sizeof(struct iphdr);
+	__u32 end = header_length - sizeof(struct iphdr), at = 0;
 
 	SIEVE_OPAQUE(end);
 	if (end > IPV4_OPTIONS_SIZE || end < 4)
@@ -53,11 +53,11 @@ static __always_inline bool has_source_route(struct __sk_buff *skb, __u32 header
 	if (load(skb, sizeof(struct iphdr), options, end))
 		return true;
 	SIEVE_ROLLED
-	for (__u32 i = 0, at = 0; i < IPV4_OPTIONS_MAX; i++) {
+	for (__u32 i = 0; i < IPV4_OPTIONS_MAX; i++) {
 		__u8 option, length;
 
 		if (at >= end || at >= IPV4_OPTIONS_SIZE)
-			return at != end;
+			break;
 		option = options[at];
 		length = options[at + 1];
 		if (option == IPV4_OPTION_END)
@@ -69,7 +69,7 @@ static __always_inline bool has_source_route(struct __sk_buff *skb, __u32 header
 		at += option == IPV4_OPTION_NOOP ? 1 : length;
 		SIEVE_OPAQUE(at);
 	}
-	return true;
+	return at != end;
 }
 
 static __always_inline enum sieve_kind find_ipv4(struct __sk_buff *skb, struct sieve_packet *packet)
