@@ -45,7 +45,7 @@ SIEVE_INLINE void sieve_answer_cookie(struct sieve_work *work, __u32 offset)
 
 	if (cookie > SIEVE_MESSAGE_MAX)
 		return;
-	SIEVE_ROLLED
+	SIEVE_UNROLLED
 	for (__u32 i = 0; i < SIEVE_COOKIE_OPTION_MAX; i++)
 		work->message[offset + i] = work->message[cookie + i];
 }

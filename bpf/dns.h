@@ -48,7 +48,7 @@ struct sieve_work {
 	__u32 length; /* of the message, at most SIEVE_MESSAGE_MAX */
 	__u32 cursor; /* of the parser */
 	__u32 facts;  /* enum sieve_fact, as far as they are known */
-	__u32 reserved;
+	__u32 names;  /* enum sieve_name of all suffixes of QNAME that are listed */
 	struct sieve_question question;
 	__u64 label_hash[SIEVE_LABELS]; /* of label 1, 2, ... of QNAME, from the left, in lower case */
 };

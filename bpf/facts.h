@@ -59,12 +59,13 @@ static __always_inline __u32 cgroup_facts(struct __sk_buff *skb)
 	return 0;
 }
 
-/* The longest listed suffix of QNAME decides. */
+/* What is said of any suffix of QNAME holds. */
 static __always_inline __u32 name_facts(struct sieve_work *work)
 {
-	__u32 labels = work->question.labels, found = 0;
+	__u32 labels = work->question.labels, found;
 	__u64 hash = 0;
 
+	work->names = 0;
 	SIEVE_ROLLED
 	for (__u32 depth = 1; depth <= SIEVE_SUFFIX_LABELS_MAX; depth++) {
 		__u32 label = labels + 1 - depth, *entry;
@@ -77,8 +78,10 @@ static __always_inline __u32 name_facts(struct sieve_work *work)
 			continue;
 		entry = bpf_map_lookup_elem(&names, &hash);
 		if (entry)
-			found = *entry;
+			work->names |= *entry;
+		SIEVE_FORGET();
 	}
+	found = work->names;
 	if (found & SIEVE_NAME_EXEMPT)
 		return SIEVE_FACT_EXEMPT_NAME;
 	return found & (SIEVE_NAME_ASK_A << (work->question.family & 1)) ? SIEVE_FACT_ASKED : 0;
