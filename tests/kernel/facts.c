@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What the decision knows of the state and the policy, as the programs find it in maps and in the kernel. */
+#include "harness.h"
+
+#include <net/route.h>
+
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71 /* Linux 5.14 */
+#endif
+
+static struct filter filter;
+
+static int load_usual(void **state)
+{
+	const struct sieve_policy policy = usual_policy();
+
+	(void)state;
+	load_filter(&filter, &policy);
+	return 0;
+}
+
+static int unload(void **state)
+{
+	(void)state;
+	unload_filter(&filter);
+	return 0;
+}
+
+/* For one case: the same tests under another policy. */
+static void reload(const struct sieve_policy *policy)
+{
+	unload_filter(&filter);
+	load_filter(&filter, policy);
+}
+
+static void each_connectivity_has_its_reason_for_each_family(void **state)
+{
+	static const enum sieve_reason reasons[] = {
+		[SIEVE_CONNECTED] = SIEVE_REASON_connected, [SIEVE_OFFLINE] = SIEVE_REASON_offline,
+		[SIEVE_SETTLING] = SIEVE_REASON_settling,   [SIEVE_NAT64] = SIEVE_REASON_nat64,
+		[SIEVE_USELESS] = SIEVE_REASON_NONE,	    [SIEVE_USELESS + 1] = SIEVE_REASON_connected,
+	};
+
+	(void)state;
+	for (enum sieve_family family = 0; family < SIEVE_FAMILIES; family++)
+		for (__u8 value = 0; value < ARRAY_SIZE(reasons); value++) {
+			struct sieve_netns published = filter.state;
+
+			published.connectivity[family] = value;
+			published.connectivity[!family] = SIEVE_USELESS - value;
+			publish(&filter, &published);
+			if (reasons[value])
+				expect_passed("connectivity", &filter, family, (int)reasons[value]);
+			else
+				expect_answered("connectivity", &filter, family);
+		}
+}
+
+static void an_ipv4_only_host_answers_aaaa_and_an_ipv6_only_host_a(void **state)
+{
+	struct sieve_netns published = filter.state;
+
+	(void)state;
+	published.connectivity[SIEVE_IPV4] = SIEVE_CONNECTED;
+	publish(&filter, &published);
+	expect_answered("AAAA without IPv6", &filter, SIEVE_IPV6);
+	expect_passed("A with IPv4", &filter, SIEVE_IPV4, SIEVE_REASON_connected);
+	published.connectivity[SIEVE_IPV4] = SIEVE_USELESS;
+	published.connectivity[SIEVE_IPV6] = SIEVE_CONNECTED;
+	publish(&filter, &published);
+	expect_answered("A without IPv4", &filter, SIEVE_IPV4);
+	expect_passed("AAAA with IPv6", &filter, SIEVE_IPV6, SIEVE_REASON_connected);
+}
+
+static void an_unknown_namespace_passes(void **state)
+{
+	const __u32 other = namespace_inum + 1;
+
+	(void)state;
+	expect_answered("known", &filter, SIEVE_IPV6);
+	forget_namespace(&filter);
+	assert_int_equal(bpf_map_update_elem(bpf_map__fd(filter.skel->maps.netns), &other, &filter.state, BPF_ANY), 0);
+	expect_passed("another one is known", &filter, SIEVE_IPV6, SIEVE_REASON_unknown_netns);
+	publish(&filter, &filter.state);
+	expect_answered("known again", &filter, SIEVE_IPV6);
+}
+
+static __u64 namespace_cookie(void)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	__u64 cookie = 0;
+	socklen_t length = sizeof(cookie);
+
+	assert_true(fd >= 0);
+	if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length))
+		cookie = 0;
+	close(fd);
+	return cookie;
+}
+
+/* Inode numbers of namespaces are reused at once. */
+static void a_state_of_an_older_namespace_with_this_number_passes(void **state)
+{
+	struct sieve_netns published = filter.state;
+
+	(void)state;
+	published.cookie = namespace_cookie();
+	if (!published.cookie)
+		skip(); /* before 5.14 */
+	publish(&filter, &published);
+	expect_answered("its cookie", &filter, SIEVE_IPV6);
+	published.cookie++;
+	publish(&filter, &published);
+	expect_passed("another cookie", &filter, SIEVE_IPV6, SIEVE_REASON_unknown_netns);
+	published.cookie = 0;
+	publish(&filter, &published);
+	expect_answered("no cookie known", &filter, SIEVE_IPV6);
+}
+
+static void a_stale_heartbeat_lets_everything_pass(void **state)
+{
+	const struct sieve_policy policy = usual_policy();
+
+	(void)state;
+	stamp_heartbeat(&filter, monotonic_ns() - policy.stale_after_ns + 10 * SECOND);
+	expect_answered("ten seconds before it is stale", &filter, SIEVE_IPV6);
+	stamp_heartbeat(&filter, monotonic_ns() - policy.stale_after_ns - SECOND / 1000);
+	expect_passed("a millisecond after it is stale", &filter, SIEVE_IPV6, SIEVE_REASON_stale);
+	expect_passed("A as well", &filter, SIEVE_IPV4, SIEVE_REASON_stale);
+	stamp_heartbeat(&filter, monotonic_ns() + SECOND);
+	expect_answered("stamped while the program runs", &filter, SIEVE_IPV6);
+}
+
+static void a_heartbeat_that_was_never_stamped_is_stale(void **state)
+{
+	struct sieve_policy policy = usual_policy();
+
+	(void)state;
+	policy.stale_after_ns = SECOND;
+	reload(&policy);
+	stamp_heartbeat(&filter, 0);
+	expect_passed("never stamped", &filter, SIEVE_IPV6, SIEVE_REASON_stale);
+	stamp_heartbeat(&filter, monotonic_ns());
+	expect_answered("stamped", &filter, SIEVE_IPV6);
+}
+
+static int count_event(void *seen, void *data, size_t size)
+{
+	const struct sieve_event *event = data;
+
+	if (size != sizeof(*event) || event->netns != namespace_inum)
+		return -EINVAL;
+	++*(int *)seen;
+	return 0;
+}
+
+static int read_events(void)
+{
+	int seen = 0, consumed;
+	struct ring_buffer *ring = ring_buffer__new(bpf_map__fd(filter.skel->maps.events), count_event, &seen, NULL);
+
+	assert_non_null(ring);
+	consumed = ring_buffer__consume(ring);
+	assert_int_equal(consumed, seen);
+	ring_buffer__free(ring);
+	return seen;
+}
+
+static struct sieve_netns read_state(void)
+{
+	struct sieve_netns published;
+
+	assert_int_equal(bpf_map_lookup_elem(bpf_map__fd(filter.skel->maps.netns), &namespace_inum, &published), 0);
+	return published;
+}
+
+static void check_changed(enum sieve_family family, __u32 difference)
+{
+	struct sieve_netns published = filter.state;
+
+	published.generation[family] += difference;
+	publish(&filter, &published);
+	expect_answered("the other family's routes did not change", &filter, !family);
+	assert_int_equal(read_state().wake, 0);
+	assert_int_equal(read_events(), 0);
+	expect_passed("the family's routes changed", &filter, family, SIEVE_REASON_changed);
+	assert_int_equal(read_state().wake, 1);
+	assert_int_equal(read_events(), 1); /* for six packets */
+	expect_passed("still", &filter, family, SIEVE_REASON_changed);
+	assert_int_equal(read_events(), 0);
+	publish(&filter, &published);
+	expect_passed("the controller wrote, but the routes changed again", &filter, family, SIEVE_REASON_changed);
+	assert_int_equal(read_events(), 1);
+	publish(&filter, &filter.state);
+	expect_answered("the controller has looked", &filter, family);
+	assert_int_equal(read_events(), 0);
+}
+
+static void another_generation_of_the_asked_family_passes_and_wakes_the_controller_once(void **state)
+{
+	(void)state;
+	check_changed(SIEVE_IPV4, 1);
+	check_changed(SIEVE_IPV6, 1);
+	check_changed(SIEVE_IPV4, (__u32)-1);
+	check_changed(SIEVE_IPV6, 0x80000000);
+}
+
+/* A query that passes anyway costs no wake-up. */
+static void a_query_of_a_connected_family_does_not_wake_the_controller(void **state)
+{
+	struct sieve_netns published = filter.state;
+
+	(void)state;
+	published.connectivity[SIEVE_IPV6] = SIEVE_CONNECTED;
+	published.generation[SIEVE_IPV6]++;
+	publish(&filter, &published);
+	expect_passed("connected", &filter, SIEVE_IPV6, SIEVE_REASON_connected);
+	assert_int_equal(read_state().wake, 0);
+	assert_int_equal(read_events(), 0);
+}
+
+static void add_ipv6_route(void)
+{
+	struct in6_rtmsg route = { .rtmsg_dst_len = 32, .rtmsg_metric = 1024, .rtmsg_ifindex = LOOPBACK,
+				   .rtmsg_flags = RTF_UP };
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(inet_pton(AF_INET6, "2001:db8::", &route.rtmsg_dst), 1);
+	assert_int_equal(ioctl(fd, SIOCADDRT, &route), 0);
+	close(fd);
+}
+
+static void set_ipv4_address(const char *name, const char *text)
+{
+	struct ifreq request = {};
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(inet_pton(AF_INET, text, &address.sin_addr), 1);
+	strncpy(request.ifr_name, name, sizeof(request.ifr_name) - 1);
+	memcpy(&request.ifr_addr, &address, sizeof(address));
+	assert_int_equal(ioctl(fd, SIOCSIFADDR, &request), 0);
+	close(fd);
+}
+
+static void a_route_that_the_kernel_added_lets_the_next_query_pass(void **state)
+{
+	(void)state;
+	expect_answered("before", &filter, SIEVE_IPV6);
+	add_ipv6_route();
+	expect_passed("an IPv6 route was added", &filter, SIEVE_IPV6, SIEVE_REASON_changed);
+	expect_answered("A is not concerned", &filter, SIEVE_IPV4);
+	set_ipv4_address("lo:1", "192.0.2.10");
+	expect_passed("an IPv4 address was added", &filter, SIEVE_IPV4, SIEVE_REASON_changed);
+	read_generations(&filter, filter.state.generation);
+	publish(&filter, &filter.state);
+	expect_answered("the controller has looked at IPv6", &filter, SIEVE_IPV6);
+	expect_answered("and at IPv4", &filter, SIEVE_IPV4);
+}
+
+static void families_of_the_policy_leave_the_other_alone(void **state)
+{
+	struct sieve_policy policy = usual_policy();
+
+	(void)state;
+	policy.families = 1 << SIEVE_IPV6;
+	reload(&policy);
+	expect_answered("AAAA only", &filter, SIEVE_IPV6);
+	expect_passed("AAAA only", &filter, SIEVE_IPV4, SIEVE_REASON_family);
+	policy.families = 1 << SIEVE_IPV4;
+	reload(&policy);
+	expect_answered("A only", &filter, SIEVE_IPV4);
+	expect_passed("A only", &filter, SIEVE_IPV6, SIEVE_REASON_family);
+}
+
+/* Run a message of one's own over both IP versions on the tap; `answer` NULL: it passes. */
+static void check_message(const char *phrase, const struct message_plan *plan, const struct message *answer,
+			  int reason)
+{
+	struct outcome outcome;
+	struct message message;
+	struct packet packet;
+
+	make_message(plan, &message);
+	for (int version = 4; version <= 6; version += 2) {
+		make_packet(&(struct packet_plan){ .version = version }, &message, &packet);
+		run_packet(&filter, HOOK_EGRESS, tap_ifindex, &packet, &outcome);
+		if (answer)
+			check_answered(phrase, tap_ifindex, &packet, answer, plan_family(plan), &outcome);
+		else
+			check_passed(phrase, HOOK_EGRESS, &packet, &outcome, reason);
+		run_packet(&filter, HOOK_CGROUP, tap_ifindex, &packet, &outcome);
+		check_passed(phrase, HOOK_CGROUP, &packet, &outcome,
+			     answer ? SIEVE_COUNTER_OBSERVED + (int)plan_family(plan) : reason);
+	}
+}
+
+static void do_is_answered_where_the_policy_says_so_and_copied(void **state)
+{
+	const struct message_plan plan = { .edns = true, .edns_flags = 0xffff, .options = OCTETS(COOKIE_24),
+					   .cookie = OCTETS(COOKIE_24) };
+	struct sieve_policy policy = usual_policy();
+	struct message answer;
+
+	(void)state;
+	make_answer(&plan, true, &answer);
+	check_message("dnssec = pass", &plan, NULL, SIEVE_REASON_dnssec);
+	policy.dnssec_answer = 1;
+	reload(&policy);
+	check_message("dnssec = answer", &plan, &answer, 0);
+}
+
+static void without_extended_errors_the_answer_has_none(void **state)
+{
+	struct sieve_policy policy = usual_policy();
+	struct message answer;
+
+	(void)state;
+	policy.extended_error = 0;
+	reload(&policy);
+	for (size_t i = 0; i < ARRAY_SIZE(message_pairs); i++) {
+		make_answer(&message_pairs[i].plan, false, &answer);
+		check_message(message_pairs[i].phrase, &message_pairs[i].plan, &answer, 0);
+	}
+}
+
+static void a_family_that_is_always_asked_under_a_suffix_passes(void **state)
+{
+	const struct message_plan aaaa = { .qname = "www.corp.example" },
+				  a = { .qname = "www.corp.example", .qtype = SIEVE_TYPE_A },
+				  outside = { .qname = "www.corpexample" };
+	struct message answer;
+
+	(void)state;
+	add_name(&filter, "corp.example", SIEVE_NAME_ASK_AAAA);
+	check_message("AAAA is asked", &aaaa, NULL, SIEVE_REASON_asked);
+	make_answer(&a, true, &answer);
+	check_message("A is not", &a, &answer, 0);
+	make_answer(&outside, true, &answer);
+	check_message("a name that looks so", &outside, &answer, 0);
+	add_name(&filter, "corp.example", SIEVE_NAME_ASK_A);
+	check_message("A is asked", &a, NULL, SIEVE_REASON_asked);
+	make_answer(&aaaa, true, &answer);
+	check_message("AAAA is not", &aaaa, &answer, 0);
+	add_name(&filter, "corp.example", SIEVE_NAME_ASK_A | SIEVE_NAME_ASK_AAAA | SIEVE_NAME_EXEMPT);
+	check_message("exempt comes first", &a, NULL, SIEVE_REASON_exempt_name);
+}
+
+/* Each of them says that something is never answered, so a longer one takes nothing back. */
+static void what_is_said_of_any_suffix_of_a_name_holds(void **state)
+{
+	const struct message_plan aaaa = { .qname = "a.sub.corp.example" },
+				  a = { .qname = "a.sub.corp.example", .qtype = SIEVE_TYPE_A },
+				  exempt = { .qname = "a.printer.local" };
+
+	(void)state;
+	add_name(&filter, "corp.example", SIEVE_NAME_ASK_AAAA);
+	add_name(&filter, "sub.corp.example", SIEVE_NAME_ASK_A);
+	add_name(&filter, "printer.local", SIEVE_NAME_ASK_A);
+	check_message("asked under the longer suffix", &a, NULL, SIEVE_REASON_asked);
+	check_message("asked under the shorter suffix", &aaaa, NULL, SIEVE_REASON_asked);
+	check_message("exempt under the shorter suffix", &exempt, NULL, SIEVE_REASON_exempt_name);
+}
+
+static void a_suffix_counts_only_at_a_depth_of_the_policy(void **state)
+{
+	const struct message_plan four = { .qname = "x.a.b.c.d" }, sixteen = { .qname = "a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p" };
+	struct sieve_policy policy = usual_policy();
+	struct message answer;
+
+	(void)state;
+	add_name(&filter, "a.b.c.d", SIEVE_NAME_EXEMPT);
+	make_answer(&four, true, &answer);
+	check_message("four labels are not looked for", &four, &answer, 0);
+	policy.suffix_depths = 1U << 4 | 1U << SIEVE_SUFFIX_LABELS_MAX;
+	reload(&policy);
+	make_answer(&sixteen, true, &answer);
+	check_message("sixteen labels", &sixteen, &answer, 0);
+	add_name(&filter, "a.b.c.d", SIEVE_NAME_EXEMPT);
+	add_name(&filter, "a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p", SIEVE_NAME_EXEMPT);
+	check_message("four labels are looked for", &four, NULL, SIEVE_REASON_exempt_name);
+	check_message("the longest suffix there is", &sixteen, NULL, SIEVE_REASON_exempt_name);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, load_usual, unload)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(each_connectivity_has_its_reason_for_each_family),
+		TEST(an_ipv4_only_host_answers_aaaa_and_an_ipv6_only_host_a),
+		TEST(an_unknown_namespace_passes),
+		TEST(a_state_of_an_older_namespace_with_this_number_passes),
+		TEST(a_stale_heartbeat_lets_everything_pass),
+		TEST(a_heartbeat_that_was_never_stamped_is_stale),
+		TEST(another_generation_of_the_asked_family_passes_and_wakes_the_controller_once),
+		TEST(a_query_of_a_connected_family_does_not_wake_the_controller),
+		TEST(a_route_that_the_kernel_added_lets_the_next_query_pass),
+		TEST(families_of_the_policy_leave_the_other_alone),
+		TEST(do_is_answered_where_the_policy_says_so_and_copied),
+		TEST(without_extended_errors_the_answer_has_none),
+		TEST(a_family_that_is_always_asked_under_a_suffix_passes),
+		TEST(what_is_said_of_any_suffix_of_a_name_holds),
+		TEST(a_suffix_counts_only_at_a_depth_of_the_policy),
+	};
+
+	return cmocka_run_group_tests(tests, enter_namespace, NULL);
+}
