@@ -75,6 +75,7 @@ $(SKELETON): $(BUILD)/bpf/stubsieve.bpf.o
 	mv $@.new $@
 
 include tests/tests.mk
+include tools/bench/bench.mk
 
 .PHONY: deps
 deps:
@@ -83,10 +84,6 @@ deps:
 .PHONY: demo
 demo: $(BUILD)/stubsieve $(TEST_TOOLS)
 	tools/lab/demo.sh
-
-.PHONY: bench
-bench: $(BUILD)/stubsieve
-	$(MAKE) -C tools/bench BUILD=$(abspath $(BUILD))
 
 .PHONY: install
 install: $(BUILD)/stubsieve

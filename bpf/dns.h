@@ -67,12 +67,12 @@ SIEVE_INLINE __u32 sieve_lower(__u32 octet)
 	return octet | (((octet - 'Z' - 1) & ~(octet - 'A')) >> 26 & 0x20);
 }
 
-/* As FNV-1a, of the octets of a label, and of the labels of a suffix. A collision makes a query pass. */
-#define SIEVE_HASH_PRIME 0x100000001b3ULL
+/* In the manner of FNV-1a, of the octets of a label, and of the labels of a suffix. A collision makes a query pass. */
+#define SIEVE_HASH_FACTOR 0x5bd1e995ULL /* odd, and small enough for one instruction */
 
 SIEVE_INLINE __u64 sieve_hash(__u64 hash, __u64 value)
 {
-	return (hash ^ value) * SIEVE_HASH_PRIME;
+	return (hash ^ value) * SIEVE_HASH_FACTOR;
 }
 
 /*
@@ -87,7 +87,6 @@ SIEVE_INLINE enum sieve_reason sieve_parse_name(struct sieve_work *work)
 	__u64 hash = 0;
 	__u32 left = 0; /* octets of the label that are still to come */
 	__u32 labels = 0;
-	__u32 seen = 0; /* all values of left, or-ed: a length above 63 shows */
 
 	work->question.end = 0;
 	SIEVE_ROLLED
@@ -103,12 +102,12 @@ SIEVE_INLINE enum sieve_reason sieve_parse_name(struct sieve_work *work)
 		labels += starts;
 		hash = sieve_hash(hash * (1 - starts), sieve_lower(octet));
 		work->label_hash[labels & (SIEVE_LABELS - 1)] = hash;
-		left = left - 1 + (octet + 1) * starts;
-		seen |= left;
+		/* A length above 63 becomes one above 255, and no root label is found behind it. */
+		left = left - 1 + (octet + 1 + ((octet & ~SIEVE_LABEL_MAX) << 2)) * starts;
 	}
 	SIEVE_FORGET();
 	work->question.labels = (__u16)labels;
-	return seen > SIEVE_LABEL_MAX || !work->question.end ? SIEVE_REASON_name : SIEVE_REASON_NONE;
+	return work->question.end ? SIEVE_REASON_NONE : SIEVE_REASON_name;
 }
 
 /* The 12 octets of the header (RFC 1035 section 4.1.1). */
@@ -135,29 +134,43 @@ SIEVE_INLINE enum sieve_reason sieve_parse_header(struct sieve_work *work)
 	return SIEVE_REASON_NONE;
 }
 
+/* One option at work->cursor, which is moved behind it. */
+SIEVE_INLINE enum sieve_reason sieve_parse_option(struct sieve_work *work)
+{
+	__u32 offset = work->cursor;
+
+	if (offset + 4 > work->length || offset > SIEVE_MESSAGE_MAX - 4)
+		return SIEVE_REASON_edns;
+	work->cursor = offset + 4 + sieve_get_u16(work, offset + 2);
+	if (sieve_get_u16(work, offset) == SIEVE_OPTION_COOKIE) {
+		work->question.cookie = (__u16)offset;
+		work->question.cookies++;
+	}
+	return SIEVE_REASON_NONE;
+}
+
 /* A COOKIE is 8 octets, or 16 to 40 with the server's part (RFC 7873 section 4). */
 SIEVE_INLINE bool sieve_cookie_is_sound(__u32 length)
 {
 	return length == 8 || (length >= 16 && length <= 40);
 }
 
-/* One option at work->cursor, which is moved behind it. */
-SIEVE_INLINE enum sieve_reason sieve_parse_option(struct sieve_work *work)
+/* There is one COOKIE at the most; what is kept of it is one that knows the server. */
+SIEVE_INLINE enum sieve_reason sieve_check_cookie(struct sieve_work *work)
 {
-	__u32 offset = work->cursor, length;
+	__u32 offset = work->question.cookie, length;
 
-	if (offset + 4 > work->length || offset > SIEVE_MESSAGE_MAX - 4)
+	if (work->question.cookies == 0)
+		return SIEVE_REASON_NONE;
+	if (work->question.cookies > 1 || offset > SIEVE_MESSAGE_MAX - 4)
 		return SIEVE_REASON_edns;
 	length = sieve_get_u16(work, offset + 2);
-	work->cursor = offset + 4 + length;
-	if (sieve_get_u16(work, offset) != SIEVE_OPTION_COOKIE)
-		return SIEVE_REASON_NONE;
-	if (work->question.cookies++ || !sieve_cookie_is_sound(length))
+	if (!sieve_cookie_is_sound(length))
 		return SIEVE_REASON_edns;
-	if (length > 8) {
-		work->question.cookie = (__u16)offset;
+	if (length == 8)
+		work->question.cookie = 0;
+	else
 		work->question.cookie_length = (__u16)(4 + length);
-	}
 	return SIEVE_REASON_NONE;
 }
 
@@ -167,12 +180,13 @@ SIEVE_INLINE enum sieve_reason sieve_parse_options(struct sieve_work *work)
 	SIEVE_ROLLED
 	for (__u32 i = 0; i < SIEVE_OPTIONS_MAX; i++) {
 		SIEVE_FORGET();
-		if (work->cursor == work->length)
-			return SIEVE_REASON_NONE;
+		if (work->cursor >= work->length)
+			break;
 		if (sieve_parse_option(work))
 			return SIEVE_REASON_edns;
 	}
-	return work->cursor == work->length ? SIEVE_REASON_NONE : SIEVE_REASON_edns;
+	SIEVE_FORGET();
+	return work->cursor == work->length ? sieve_check_cookie(work) : SIEVE_REASON_edns;
 }
 
 /* The only record a query may bring: OPT, version 0, owned by the root (RFC 6891 section 6.1). */

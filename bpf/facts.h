@@ -15,7 +15,7 @@
  * Is it our own traffic: a full socket of this protocol whose namespace is the device's? Forwarded,
  * bridged and tapped packets have no socket, a macvlan container's has one of another namespace.
  */
-static __always_inline bool is_local(struct __sk_buff *skb, const struct sieve_packet *packet)
+static __always_inline bool is_local(struct __sk_buff *skb, const struct sieve_packet *packet, const struct net *net)
 {
 	struct bpf_sock *socket = skb->sk;
 
@@ -28,18 +28,18 @@ static __always_inline bool is_local(struct __sk_buff *skb, const struct sieve_p
 		return true;
 	if (socket->protocol != packet->protocol || (socket->family != AF_INET && socket->family != AF_INET6))
 		return false;
-	return socket_netns(skb) == device_netns(skb);
+	return socket_netns(skb) == net;
 }
 
 /*
  * Has a device above this one already seen the packet: the bridge over this port, the VLAN over this
  * link? It was routed to the upper one, or that one let go of the route.
  */
-static __always_inline bool was_seen_above(struct __sk_buff *skb, struct dst_entry *dst)
+static __always_inline bool was_seen_above(const struct net_device *device, struct dst_entry *dst)
 {
 	if (test_any_socket)
 		return false;
-	return !dst || BPF_CORE_READ(dst, dev) != BPF_CORE_READ(kernel_skb(skb), dev);
+	return !dst || BPF_CORE_READ(dst, dev) != device;
 }
 
 /* The sender's nearest cgroup that is a scope or exempt. */
@@ -74,7 +74,7 @@ static __always_inline __u32 name_facts(struct sieve_work *work)
 			break;
 		SIEVE_OPAQUE(label);
 		hash = sieve_hash(hash, work->label_hash[label & (SIEVE_LABELS - 1)]);
-		if (!(policy.suffix_depths & 1U << depth))
+		if (!(policy.suffix_depths & 1U << depth) || !(policy.suffix_bits & 1ULL << (hash >> 58)))
 			continue;
 		entry = bpf_map_lookup_elem(&names, &hash);
 		if (entry)
@@ -91,7 +91,7 @@ static __always_inline __u32 heartbeat_facts(void)
 {
 	__u32 zero = 0;
 	const struct sieve_heartbeat *last = bpf_map_lookup_elem(&heartbeat, &zero);
-	__u64 now = bpf_ktime_get_ns();
+	__u64 now = monotonic_ns();
 
 	if (!last || (now > last->stamp_ns && now - last->stamp_ns > policy.stale_after_ns))
 		return SIEVE_FACT_STALE;
@@ -112,12 +112,20 @@ static __always_inline struct sieve_netns *find_netns(struct net *net)
 	return state;
 }
 
-/* Rule 0: did the routes of the family change since the controller looked? It is woken once. */
+/* For A both families' routes matter: one of IPv6 from a router advertisement makes a NAT64 possible. */
+static __always_inline bool has_changed(struct net *net, const struct sieve_netns *state, enum sieve_family family)
+{
+	if (state->generation[SIEVE_IPV6] != netns_generation(net, SIEVE_IPV6))
+		return true;
+	return family == SIEVE_IPV4 && state->generation[SIEVE_IPV4] != netns_generation(net, SIEVE_IPV4);
+}
+
+/* Rule 0: did the routes that the verdict rests on change since the controller looked? It is woken once. */
 static __always_inline __u32 generation_facts(struct net *net, struct sieve_netns *state, enum sieve_family family)
 {
 	struct sieve_event event;
 
-	if (state->generation[family & 1] == netns_generation(net, family))
+	if (!has_changed(net, state, family))
 		return 0;
 	if (!state->wake) {
 		state->wake = 1;

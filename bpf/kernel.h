@@ -77,7 +77,7 @@ struct sk_buff {
 	struct sock *sk;
 	unsigned long _skb_refdst;
 	unsigned long _nfct;
-	__u16 network_header;
+	__u16 network_header; /* octets from head */
 	unsigned char *head;
 	unsigned char *data;
 };
@@ -98,9 +98,14 @@ static __always_inline const struct sk_buff *kernel_skb(struct __sk_buff *skb)
 	return (const struct sk_buff *)(const void *)skb;
 }
 
-static __always_inline struct net *device_netns(struct __sk_buff *skb)
+static __always_inline struct net_device *packet_device(struct __sk_buff *skb)
 {
-	return BPF_CORE_READ(kernel_skb(skb), dev, nd_net.net);
+	return BPF_CORE_READ(kernel_skb(skb), dev);
+}
+
+static __always_inline struct net *device_netns(const struct net_device *device)
+{
+	return BPF_CORE_READ(device, nd_net.net);
 }
 
 static __always_inline struct net *socket_netns(struct __sk_buff *skb)
@@ -114,14 +119,21 @@ static __always_inline struct dst_entry *packet_dst(struct __sk_buff *skb)
 	return (struct dst_entry *)(BPF_CORE_READ(kernel_skb(skb), _skb_refdst) & ~SKB_DST_NOREF);
 }
 
-/* Octets from skb->data to the IP header: 14 on Ethernet, 0 on a device without a link layer. */
+/* Octets from skb->data to the IP header: 14 on Ethernet, 0 on a device without a link layer and at cgroups. */
 static __always_inline __u32 network_offset(struct __sk_buff *skb)
 {
 	const struct sk_buff *kernel = kernel_skb(skb);
-	unsigned char *head = BPF_CORE_READ(kernel, head);
-	unsigned char *data = BPF_CORE_READ(kernel, data);
+	unsigned char *network = BPF_CORE_READ(kernel, head) + BPF_CORE_READ(kernel, network_header);
 
-	return (__u32)(head + BPF_CORE_READ(kernel, network_header) - data);
+	return (__u32)(network - BPF_CORE_READ(kernel, data));
+}
+
+/* CLOCK_MONOTONIC in ns; the coarse one (Linux 5.11) is exact to a tick, and a tenth of the price. */
+static __always_inline __u64 monotonic_ns(void)
+{
+	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_ktime_get_coarse_ns))
+		return bpf_ktime_get_coarse_ns();
+	return bpf_ktime_get_ns();
 }
 
 /*

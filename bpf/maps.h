@@ -21,7 +21,7 @@ enum sieve_kind {
 
 /* Where the message lies, and between whom. */
 struct sieve_packet {
-	__u32 network;        /* octets from skb->data to the network header; set by rewrite() */
+	__u32 network;        /* octets from skb->data to the network header: 14 on Ethernet, 0 without a link layer */
 	__u32 transport;      /* octets from the network header to the UDP header */
 	__u32 ip_length;      /* of the whole datagram, as the IP header says */
 	__be32 addresses[8];  /* source and destination as in the header: IPv4 in [0] and [1], IPv6 in [0..3] and [4..7] */

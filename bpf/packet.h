@@ -214,7 +214,7 @@ static __always_inline bool is_group_route(const struct sieve_packet *packet, st
 }
 
 /* The conditions on the datagram. On success the message's length is in work->length. */
-static __always_inline enum sieve_reason check_datagram(struct __sk_buff *skb, const struct sieve_packet *packet,
+static __always_inline enum sieve_reason check_datagram(struct __sk_buff *skb, struct sieve_packet *packet,
 							struct dst_entry *dst, struct sieve_work *work)
 {
 	__u32 udp_length = bpf_ntohs(packet->udp.len);
@@ -229,6 +229,9 @@ static __always_inline enum sieve_reason check_datagram(struct __sk_buff *skb, c
 		return SIEVE_REASON_length;
 	if (is_group_address(packet) || is_group_route(packet, dst))
 		return SIEVE_REASON_destination;
+	packet->network = network_offset(skb);
+	if ((packet->network != 0 && packet->network != ETH_HLEN) || packet->network + packet->ip_length != skb->len)
+		return SIEVE_REASON_length;
 	udp_length -= sizeof(struct udphdr);
 	if (udp_length > SIEVE_MESSAGE_MAX)
 		return SIEVE_REASON_oversized;

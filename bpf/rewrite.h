@@ -27,64 +27,77 @@ static __always_inline void swap_ethernet(struct __sk_buff *skb)
 }
 
 /* Swapped addresses leave every sum as it was. */
-static __always_inline void rewrite_ip(struct __sk_buff *skb, const struct sieve_packet *packet, __u32 network,
-				       __u32 ip_length)
+static __always_inline void swap_addresses(struct __sk_buff *skb, const struct sieve_packet *packet)
 {
-	__be32 addresses[8];
+	__be32 swapped[8];
 
+	if (packet->family == SIEVE_IPV4) {
+		swapped[0] = packet->addresses[1];
+		swapped[1] = packet->addresses[0];
+		bpf_skb_store_bytes(skb, packet->network + offsetof(struct iphdr, saddr), swapped, 8, 0);
+	} else {
+		__builtin_memcpy(&swapped[0], &packet->addresses[4], 16);
+		__builtin_memcpy(&swapped[4], &packet->addresses[0], 16);
+		bpf_skb_store_bytes(skb, packet->network + offsetof(struct ipv6hdr, saddr), swapped, 32, 0);
+	}
+}
+
+/* Swapped ports, too. */
+static __always_inline void swap_ports(struct __sk_buff *skb, const struct sieve_packet *packet)
+{
+	__be16 swapped[2] = { packet->udp.dest, packet->udp.source };
+
+	bpf_skb_store_bytes(skb, packet->network + packet->transport, swapped, sizeof(swapped), 0);
+}
+
+/* The lengths in the IP and UDP headers, for a message of that length. */
+static __always_inline void set_lengths(struct __sk_buff *skb, const struct sieve_packet *packet, __u32 message_length)
+{
+	__u32 udp = packet->network + packet->transport, check = udp + offsetof(struct udphdr, check);
+	__be16 udp_length = bpf_htons(sizeof(struct udphdr) + message_length);
+	__u32 ip_length = packet->transport + sizeof(struct udphdr) + message_length;
+
+	/* It is summed twice: in the pseudo-header and in the header (RFC 768). */
+	bpf_l4_csum_replace(skb, check, packet->udp.len, udp_length, BPF_F_MARK_MANGLED_0 | BPF_F_PSEUDO_HDR | 2);
+	bpf_l4_csum_replace(skb, check, packet->udp.len, udp_length, BPF_F_MARK_MANGLED_0 | 2);
+	bpf_skb_store_bytes(skb, udp + offsetof(struct udphdr, len), &udp_length, sizeof(udp_length), 0);
 	if (packet->family == SIEVE_IPV4) {
 		__be16 old = bpf_htons(packet->ip_length), new = bpf_htons(ip_length);
 
-		addresses[0] = packet->addresses[1];
-		addresses[1] = packet->addresses[0];
-		bpf_skb_store_bytes(skb, network + offsetof(struct iphdr, saddr), addresses, 8, 0);
-		bpf_l3_csum_replace(skb, network + offsetof(struct iphdr, check), old, new, sizeof(new));
-		bpf_skb_store_bytes(skb, network + offsetof(struct iphdr, tot_len), &new, sizeof(new), 0);
+		bpf_l3_csum_replace(skb, packet->network + offsetof(struct iphdr, check), old, new, sizeof(new));
+		bpf_skb_store_bytes(skb, packet->network + offsetof(struct iphdr, tot_len), &new, sizeof(new), 0);
 	} else {
 		__be16 payload_length = bpf_htons(ip_length - sizeof(struct ipv6hdr));
 
-		__builtin_memcpy(&addresses[0], &packet->addresses[4], 16);
-		__builtin_memcpy(&addresses[4], &packet->addresses[0], 16);
-		bpf_skb_store_bytes(skb, network + offsetof(struct ipv6hdr, saddr), addresses, 32, 0);
-		bpf_skb_store_bytes(skb, network + offsetof(struct ipv6hdr, payload_len), &payload_length,
+		bpf_skb_store_bytes(skb, packet->network + offsetof(struct ipv6hdr, payload_len), &payload_length,
 				    sizeof(payload_length), 0);
 	}
 }
 
-/* `difference` is what bpf_csum_diff() says of the old and the new message. */
-static __always_inline void rewrite_udp(struct __sk_buff *skb, const struct sieve_packet *packet, __u32 transport,
-					__u32 message_length, __s64 difference)
+/* Without OPT the answer differs from the query in the header's two octets of flags alone. */
+static __always_inline int replace_flags(struct __sk_buff *skb, const struct sieve_packet *packet,
+					 struct sieve_work *work)
 {
-	__u32 check = transport + offsetof(struct udphdr, check);
-	__be16 length = bpf_htons(sizeof(struct udphdr) + message_length);
-	__be16 fields[3] = { packet->udp.dest, packet->udp.source, length };
+	__u32 udp = packet->network + packet->transport, flags = udp + sizeof(struct udphdr) + 2;
+	__be16 old, new;
 
-	bpf_l4_csum_replace(skb, check, 0, difference, BPF_F_MARK_MANGLED_0);
-	/* The length is summed twice: in the pseudo-header and in the header (RFC 768). */
-	bpf_l4_csum_replace(skb, check, packet->udp.len, length, BPF_F_MARK_MANGLED_0 | BPF_F_PSEUDO_HDR | 2);
-	bpf_l4_csum_replace(skb, check, packet->udp.len, length, BPF_F_MARK_MANGLED_0 | 2);
-	bpf_skb_store_bytes(skb, transport, fields, sizeof(fields), 0);
+	__builtin_memcpy(&old, &work->message[2], sizeof(old));
+	sieve_answer_header(work);
+	__builtin_memcpy(&new, &work->message[2], sizeof(new));
+	if (bpf_skb_store_bytes(skb, flags, &new, sizeof(new), 0))
+		return -1;
+	bpf_l4_csum_replace(skb, udp + offsetof(struct udphdr, check), old, new, BPF_F_MARK_MANGLED_0 | 2);
+	return 0;
 }
 
-/*
- * Replace the query by its answer, in place, ready to be received. Returns 0, or -1 with the packet
- * untouched: everything that can fail comes first.
- */
-static __always_inline int rewrite(struct __sk_buff *skb, struct sieve_packet *packet, struct sieve_work *work)
+/* With OPT all of the message is replaced, by one of another length. */
+static __always_inline int replace_message(struct __sk_buff *skb, const struct sieve_packet *packet,
+					   struct sieve_work *work)
 {
-	__u32 network, transport, payload, old_length, length;
+	__u32 udp = packet->network + packet->transport, payload = udp + sizeof(struct udphdr);
+	__u32 old_length = work->length, length;
 	__s64 difference;
 
-	if (packet->family == SIEVE_IPV6 && !packet->udp.check) /* so the answer's would be: few sockets take it */
-		return -1;
-	packet->network = network_offset(skb);
-	if (packet->network != 0 && packet->network != ETH_HLEN)
-		return -1;
-	SIEVE_FORGET();
-	network = packet->network;
-	transport = network + packet->transport;
-	payload = transport + sizeof(struct udphdr);
-	old_length = work->length;
 	SIEVE_OPAQUE(old_length);
 	if (old_length < 1 || old_length > SIEVE_MESSAGE_MAX)
 		return -1;
@@ -100,9 +113,25 @@ static __always_inline int rewrite(struct __sk_buff *skb, struct sieve_packet *p
 		return -1;
 	if (bpf_skb_store_bytes(skb, payload, work->message, length, 0))
 		return -1;
-	rewrite_udp(skb, packet, transport, length, difference);
-	rewrite_ip(skb, packet, network, packet->transport + sizeof(struct udphdr) + length);
-	if (network == ETH_HLEN)
+	bpf_l4_csum_replace(skb, udp + offsetof(struct udphdr, check), 0, difference, BPF_F_MARK_MANGLED_0);
+	set_lengths(skb, packet, length);
+	return 0;
+}
+
+/*
+ * Replace the query by its answer, in place, ready to be received. Returns 0, or -1 with the packet
+ * untouched: everything that can fail comes first.
+ */
+static __always_inline int rewrite(struct __sk_buff *skb, const struct sieve_packet *packet, struct sieve_work *work)
+{
+	if (packet->family == SIEVE_IPV6 && !packet->udp.check) /* so the answer's would be: few sockets take it */
+		return -1;
+	SIEVE_FORGET();
+	if (work->question.edns ? replace_message(skb, packet, work) : replace_flags(skb, packet, work))
+		return -1;
+	swap_ports(skb, packet);
+	swap_addresses(skb, packet);
+	if (packet->network == ETH_HLEN)
 		swap_ethernet(skb);
 	return 0;
 }

@@ -26,9 +26,8 @@ static __always_inline void learn(struct sieve_work *work, __u32 facts)
 
 /* Is the query in work->message useless? The dear questions come last. */
 static __always_inline enum sieve_reason judge(struct __sk_buff *skb, const struct sieve_packet *packet,
-					       struct sieve_work *work)
+					       struct net *net, struct sieve_work *work)
 {
-	struct net *net = device_netns(skb);
 	struct sieve_netns *state;
 	enum sieve_reason reason;
 
@@ -48,14 +47,16 @@ static __always_inline enum sieve_reason judge(struct __sk_buff *skb, const stru
 }
 
 /* Why the packet passes, or none, or UNCOUNTED. */
-static __always_inline int examine(struct __sk_buff *skb, const struct sieve_packet *packet, struct sieve_work *work)
+static __always_inline int examine(struct __sk_buff *skb, struct sieve_packet *packet, struct sieve_work *work)
 {
+	const struct net_device *device = packet_device(skb);
+	struct net *net = device_netns(device);
 	struct dst_entry *dst = packet_dst(skb);
 	enum sieve_reason reason;
 
-	if (!is_local(skb, packet))
+	if (!is_local(skb, packet, net))
 		return SIEVE_REASON_not_local;
-	if (was_seen_above(skb, dst))
+	if (was_seen_above(device, dst))
 		return UNCOUNTED;
 	reason = check_datagram(skb, packet, dst, work);
 	if (!reason)
@@ -63,25 +64,20 @@ static __always_inline int examine(struct __sk_buff *skb, const struct sieve_pac
 	if (!reason)
 		reason = sieve_parse_query(work);
 	if (!reason)
-		reason = judge(skb, packet, work);
+		reason = judge(skb, packet, net, work);
 	return reason;
 }
 
 /*
- * The body of both hooks: why the packet passes, or none, or UNCOUNTED. The packet's description moves
- * to the work area, where the verifier forgets by which of the many ways through the headers it came.
+ * The body of both hooks: why the packet passes, or none, or UNCOUNTED. The packet's description is in
+ * the work area, where the verifier forgets by which of the many ways through the headers it came.
  */
 static __always_inline int filter(struct __sk_buff *skb, struct sieve_kernel_work **ret_work)
 {
-	struct sieve_packet packet = {};
-	struct sieve_kernel_work *work;
+	struct sieve_kernel_work *work = get_work_area();
 
-	if (find_dns(skb, &packet) == SIEVE_KIND_OTHER)
+	if (!work || find_dns(skb, &work->packet) == SIEVE_KIND_OTHER)
 		return UNCOUNTED;
-	work = get_work_area();
-	if (!work)
-		return UNCOUNTED;
-	work->packet = packet;
 	SIEVE_FORGET();
 	*ret_work = work;
 	return examine(skb, &work->packet, &work->dns);
@@ -144,7 +140,7 @@ int sieve_cgroup(struct __sk_buff *skb)
 SEC("tc")
 int sieve_probe(struct __sk_buff *skb)
 {
-	struct net *net = device_netns(skb);
+	struct net *net = device_netns(packet_device(skb));
 
 	skb->cb[0] = BPF_CORE_READ(net, ns.inum);
 	skb->cb[1] = netns_generation(net, SIEVE_IPV4);

@@ -73,7 +73,8 @@ enum sieve_connectivity {
  *
  * `generation` was read in the kernel before the dump that `connectivity` rests on: for IPv4
  * net->ipv4.rt_genid, for IPv6 net->ipv6.fib6_sernum. Both rise with every added route or address
- * (Linux 5.10 to 6.18), so a query that meets another value passes.
+ * (Linux 5.10 to 6.18), so a query that meets another value passes: AAAA of that of IPv6, A of either,
+ * because an IPv6 route from a router advertisement makes a NAT64 possible.
  * `cookie` is the namespace's SO_NETNS_COOKIE (Linux 5.14), 0 if unknown: inode numbers are reused.
  */
 struct sieve_netns {
@@ -120,6 +121,7 @@ struct sieve_event {
  */
 struct sieve_policy {
 	__u64 stale_after_ns; /* age of the heartbeat at which every query passes */
+	__u64 suffix_bits;    /* bit n: the map `names` has a key whose upper six bits are n */
 	__u32 cgroup_levels;  /* bit n: a cgroup of level n is in the map `cgroups`; root is level 0 */
 	__u32 suffix_depths;  /* bit n: a suffix of n labels is in the map `names` */
 	__u16 ports[SIEVE_PORTS_MAX]; /* host order; unused ones are 0 */
@@ -136,6 +138,6 @@ _Static_assert(SIEVE_REASONS <= SIEVE_COUNTER_ANSWERED, "reasons overlap the oth
 _Static_assert(sizeof(struct sieve_netns) == 24, "map layout: netns");
 _Static_assert(sizeof(struct sieve_heartbeat) == 8, "map layout: heartbeat");
 _Static_assert(sizeof(struct sieve_event) == 4, "ring buffer layout: events");
-_Static_assert(sizeof(struct sieve_policy) == 40, "layout of the policy");
+_Static_assert(sizeof(struct sieve_policy) == 48, "layout of the policy");
 
 #endif

@@ -91,19 +91,18 @@ static int set_pins(struct bpf_object *object, const char *pin_dir)
 	return 0;
 }
 
-/* The depths of the suffixes that fill_names() will put in. */
-static uint32_t suffix_depths(void)
+/* What lets the programs pass over most names without a look into the map. */
+static void summarize_names(struct sieve_policy *policy)
 {
-	uint32_t depths = 0;
-
 	for (size_t i = 0; names_exempt[i]; i++) {
 		uint64_t key;
 		unsigned int labels;
 
-		if (names_suffix(names_exempt[i], &key, &labels) == 0)
-			depths |= 1U << labels;
+		if (names_suffix(names_exempt[i], &key, &labels) < 0)
+			continue;
+		policy->suffix_depths |= 1U << labels;
+		policy->suffix_bits |= 1ULL << (key >> 58);
 	}
-	return depths;
 }
 
 static int fill_names(struct programs *programs)
@@ -123,12 +122,13 @@ static int fill_names(struct programs *programs)
 
 static void choose(struct stubsieve_bpf *skeleton, const struct sieve_policy *policy)
 {
+	struct sieve_policy summarized = *policy;
 	bool by_cgroup = policy->action == SIEVE_ACTION_OBSERVE || policy->action == SIEVE_ACTION_REJECT;
 
 	bpf_program__set_autoload(skeleton->progs.sieve_egress, !by_cgroup);
 	bpf_program__set_autoload(skeleton->progs.sieve_cgroup, by_cgroup);
-	skeleton->rodata->policy = *policy;
-	skeleton->rodata->policy.suffix_depths = suffix_depths();
+	summarize_names(&summarized);
+	skeleton->rodata->policy = summarized;
 }
 
 static int take_event(void *context, void *data, size_t size)

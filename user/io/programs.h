@@ -17,7 +17,8 @@ struct programs;
 
 /*
  * Load what the policy's action needs. The maps in pin_dir are taken over where their layout is ours,
- * and replaced where it is that of another version. policy->suffix_depths is filled in here.
+ * and replaced where it is that of another version. What the policy says of
+ * suffixes is filled in here.
  */
 int programs_load(const struct sieve_policy *policy, const char *pin_dir, struct programs **ret_programs,
 		  struct error *error);
