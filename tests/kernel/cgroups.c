@@ -143,13 +143,13 @@ static pid_t start_child(void)
 }
 
 /* The root cgroup is named by PLACES: where the test itself is. */
-static void run_in(enum place place, enum hook hook, int ifindex, const struct packet *packet,
-		   struct outcome *ret)
+static void run_in(enum place place, enum hook hook, int ifindex, struct packet *packet, struct outcome *ret)
 {
 	int status;
 	pid_t child;
 
 	memset(shared, 0, sizeof(*shared));
+	leave_by(packet, ifindex);
 	child = start_child();
 	if (child == 0) {
 		int error = place == PLACES ? 0 : move_to(place);

@@ -120,6 +120,7 @@ static inline struct sieve_policy usual_policy(void)
 {
 	return (struct sieve_policy){
 		.stale_after_ns = 30 * SECOND,
+		.suffix_bits = ~0ULL, /* names are added when the programs are loaded */
 		.suffix_depths = EXEMPT_DEPTHS,
 		.ports = { 53 },
 		.families = 1 << SIEVE_IPV4 | 1 << SIEVE_IPV6,
@@ -262,8 +263,15 @@ static inline int counter_that_moved(const __u64 before[SIEVE_COUNTERS], const _
 	return moved;
 }
 
+/* Frames on lo have no addresses. */
+static inline void leave_by(struct packet *packet, int ifindex)
+{
+	if (ifindex == LOOPBACK)
+		memset(packet->octets, 0, 2 * ETH_ALEN);
+}
+
 /* Hand one packet to a program. Asserts nothing of what comes out, so a child process can do it. */
-static inline void run_packet(const struct filter *filter, enum hook hook, int ifindex, const struct packet *packet,
+static inline void run_packet(const struct filter *filter, enum hook hook, int ifindex, struct packet *packet,
 			      struct outcome *ret)
 {
 	const struct bpf_program *program = hook == HOOK_EGRESS ? filter->skel->progs.sieve_egress :
@@ -275,6 +283,7 @@ static inline void run_packet(const struct filter *filter, enum hook hook, int i
 		    .data_out = ret->octets, .data_size_out = sizeof(ret->octets), .ctx_in = &context,
 		    .ctx_size_in = sizeof(context), .repeat = 1);
 
+	leave_by(packet, ifindex);
 	read_counters(filter, before);
 	ret->error = bpf_prog_test_run_opts(bpf_program__fd(program), &run);
 	read_counters(filter, after);

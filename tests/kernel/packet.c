@@ -55,7 +55,12 @@ static const struct packet_pair packet_pairs[] = {
 	{ "seven options", { .version = 4, .options = OCTETS(NOP NOP NOP NOP NOP NOP "\104\2") },
 	  "twelve options", { .version = 4, .options = OCTETS(NOP NOP NOP NOP NOP NOP NOP NOP NOP NOP NOP NOP) },
 	  SIEVE_REASON_headers },
-	{ "IHL 5", { .version = 4 }, "IHL 4", { .version = 4, .ihl = 4 }, UNCOUNTED },
+	{ "IHL 5", { .version = 4, .destination = "192.0.0.53" },
+	  "IHL 4, where the destination's address looks like the port",
+	  { .version = 4, .destination = "192.0.0.53", .ihl = 4 }, UNCOUNTED },
+	{ "IHL 5 again", { .version = 4, .source = "192.0.0.53" },
+	  "IHL 3, where the source's address looks like the port",
+	  { .version = 4, .source = "192.0.0.53", .ihl = 3 }, UNCOUNTED },
 	{ "IHL 5 without checksum", { .version = 4, .no_checksum = true }, "IHL 0", { .version = 4, .ihl = 16 },
 	  UNCOUNTED },
 	{ "version 4 in IPv4", { .version = 4 }, "version 6 in IPv4", { .version = 4, .ip_version = 6 }, UNCOUNTED },
@@ -134,8 +139,10 @@ static const struct packet_pair packet_pairs[] = {
 	{ "lengths that agree", {}, "a UDP length one too short", { .udp_length = -1 }, SIEVE_REASON_length },
 	{ "an IP length that agrees", {}, "an IP length one too long", { .ip_length = 1 }, SIEVE_REASON_length },
 	{ "an IP length as the UDP header's", {}, "an IP length one too short", { .ip_length = -1 }, SIEVE_REASON_length },
-	{ "padding of the frame behind the datagram", { .behind = 20 },
+	{ "a frame that ends with the datagram", {},
 	  "lengths that go beyond the frame", { .ip_length = 1, .udp_length = 1 }, SIEVE_REASON_length },
+	{ "nothing behind the datagram", {}, "one octet behind the datagram", { .behind = 1 }, SIEVE_REASON_length },
+	{ "no padding", {}, "padding behind the datagram", { .behind = 20 }, SIEVE_REASON_length },
 	{ "a whole frame", {}, "a frame that lacks its last octet", { .missing = 1 }, SIEVE_REASON_length },
 	{ "a whole frame with the query", {}, "a frame that lacks the message", { .missing = 40 - 12 },
 	  SIEVE_REASON_length },
@@ -236,7 +243,7 @@ static void make_usual(const struct packet_plan *plan, int version, struct packe
 	make_packet(&versioned, &message, ret);
 }
 
-static void check_answers(const char *phrase, const struct packet *packet)
+static void check_answers(const char *phrase, struct packet *packet)
 {
 	const int devices[] = { tap_ifindex, LOOPBACK };
 	struct outcome outcome;
@@ -252,7 +259,7 @@ static void check_answers(const char *phrase, const struct packet *packet)
 	counted += 3;
 }
 
-static void check_passes(const char *phrase, const struct packet *packet, int counter)
+static void check_passes(const char *phrase, struct packet *packet, int counter)
 {
 	struct outcome outcome;
 
