@@ -8,8 +8,12 @@
 #include "dns.h"
 #include "kernel.h"
 
-#define SIEVE_NETNS_MAX 65536
-#define SIEVE_CGROUPS_MAX 4096
+/*
+ * Small tables of buckets are in the kernel's linear mapping, larger ones in vmalloc space, where each
+ * look costs a TLB miss more: up to 2,048 entries they are small (32 KiB).
+ */
+#define SIEVE_NETNS_MAX 2048
+#define SIEVE_CGROUPS_MAX 2048
 #define SIEVE_NAMES_MAX 16384
 
 /* What the packet is to us. */

@@ -9,9 +9,11 @@
 #ifdef __bpf__
 #define SIEVE_INLINE static __attribute__((always_inline)) inline
 #define SIEVE_ROLLED _Pragma("clang loop unroll(disable)")
+#define SIEVE_TABLE const /* a static one has no place in the BTF of .rodata */
 #define SIEVE_UNROLLED _Pragma("clang loop unroll(full)")
 #else
 #define SIEVE_INLINE static inline
+#define SIEVE_TABLE static const
 #define SIEVE_ROLLED
 #define SIEVE_UNROLLED
 #endif

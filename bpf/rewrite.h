@@ -131,7 +131,7 @@ static __always_inline int rewrite(struct __sk_buff *skb, const struct sieve_pac
 		return -1;
 	swap_ports(skb, packet);
 	swap_addresses(skb, packet);
-	if (packet->network == ETH_HLEN)
+	if (packet->network == ETH_HLEN && skb->ifindex != LOOPBACK_IFINDEX) /* on lo all of them are zero */
 		swap_ethernet(skb);
 	return 0;
 }

@@ -337,6 +337,7 @@ int controller_remove(const char *pin_dir, struct error *error)
 
 	if (!mounts_is_bpffs(pin_dir))
 		return 0; /* nothing is pinned there */
+	programs_silence_libbpf();
 	r = attach_sweep(pin_dir, NULL, NULL, error);
 	if (r == 0)
 		r = attach_remove_clsact(pin_dir, error);

@@ -42,6 +42,12 @@ static int keep_complaint(enum libbpf_print_level level, const char *format, va_
 	return 0;
 }
 
+void programs_silence_libbpf(void)
+{
+	libbpf_set_print(keep_complaint);
+	complaint[0] = '\0';
+}
+
 static int explain_load(int number, struct error *error)
 {
 	if (number == EPERM || number == EACCES)
@@ -161,8 +167,7 @@ int programs_load(const struct sieve_policy *policy, const char *pin_dir, struct
 
 	if (!programs)
 		return fail(error, ENOMEM, "out of memory");
-	libbpf_set_print(keep_complaint);
-	complaint[0] = '\0';
+	programs_silence_libbpf();
 	programs->skeleton = stubsieve_bpf__open();
 	if (!programs->skeleton)
 		return explain_load(errno, error);

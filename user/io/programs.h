@@ -15,6 +15,9 @@
 
 struct programs;
 
+/* Keep libbpf from writing to stderr: errors are told once, by whoever knows what they mean. */
+void programs_silence_libbpf(void);
+
 /*
  * Load what the policy's action needs. The maps in pin_dir are taken over where their layout is ours,
  * and replaced where it is that of another version. What the policy says of
