@@ -80,6 +80,16 @@ start_filter() {
 	fi
 }
 
+# check_sums WHAT: of a running filter: every query is counted once, and observed_* say of which family
+# those are that passed as `observed`.
+check_sums() {
+	local counters
+	counters=$(lab_status .counters)
+	check_equal "$1: the counters add up to the queries" true "$(jq '
+		.queries == ([.answered_a, .answered_aaaa, .dropped_a, .dropped_aaaa, .rejected_a, .rejected_aaaa,
+			.passed[]] | add) and .passed.observed == .observed_a + .observed_aaaa' <<<"$counters")"
+}
+
 # A test that needs root says so once and is over.
 need_root() {
 	[ "$(id -u)" = 0 ] && return

@@ -119,7 +119,8 @@ path_dnat() {
 need_root
 mkdir -p "$EVIDENCE"
 rm -f "$EVIDENCE"/*.log
-for path in ${*:-veth_tx_on veth_tx_off ipv6_tx_on ipv6_tx_off link_local lo4 lo6 tun tun_link_local redirect dnat}; do
+[ $# -gt 0 ] || set -- veth_tx_on veth_tx_off ipv6_tx_on ipv6_tx_off link_local lo4 lo6 tun tun_link_local redirect dnat
+for path; do
 	LAB_MARK_ADDRESS=''
 	cases=$((PASSED + FAILED))
 	lab_init "paths-${path//_/-}"

@@ -1,0 +1,131 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# What cannot work is refused with one line that names it, and with the exit status of its kind: 2 usage
+# or configuration, 3 not running, 4 already running, 5 privilege missing, 6 the kernel lacks something.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+. tests/lib.sh
+. tools/lab/lab.sh
+
+# refused PHRASE STATUS PATTERN COMMAND...: on the host, exits with STATUS and one line that has PATTERN
+refused() {
+	local phrase=$1 want=$2 pattern=$3 status=0 lines
+	shift 3
+	lab_control "$@" >"$LAB_DIR/stdout" 2>"$LAB_DIR/stderr" || status=$?
+	lines=$(wc -l <"$LAB_DIR/stderr")
+	if [ "$status" -eq "$want" ] && [ "$lines" -eq 1 ] && grep -qE -e "$pattern" "$LAB_DIR/stderr"; then
+		ok "$phrase: exit $status, \"$(cat "$LAB_DIR/stderr")\""
+	else
+		not_ok "$phrase" "want: exit $want and one line that matches $pattern" "have: exit $status" \
+			"$(cat "$LAB_DIR/stderr")"
+	fi
+}
+
+# accepted PHRASE COMMAND...: on the host, exits with 0, and complains about nothing
+accepted() {
+	local phrase=$1 status=0
+	shift
+	lab_control "$@" >"$LAB_DIR/stdout" 2>"$LAB_DIR/stderr" || status=$?
+	check_equal "$phrase" "exit 0 " "exit $status $(cat "$LAB_DIR/stderr")"
+}
+
+run() { echo "$STUBSIEVE" run --run-dir "$LAB_DIR/run" --pin-dir "$LAB_DIR/bpf/stubsieve" "$@"; }
+
+command_lines() {
+	refused "unknown command" 2 frobnicate "$STUBSIEVE" frobnicate
+	refused "part of a command's name" 2 stat "$STUBSIEVE" stat
+	refused "unknown option of run" 2 frobnicate "$STUBSIEVE" run --frobnicate
+	refused "option without its value" 2 settle "$STUBSIEVE" run --settle
+	refused "seconds that are none" 2 banana "$STUBSIEVE" run --settle banana
+	refused "negative seconds" 2 -- "$STUBSIEVE" run --settle -1
+	refused "unknown action" 2 maybe "$STUBSIEVE" run --action maybe
+	refused "unknown value of nat64" 2 maybe "$STUBSIEVE" run --nat64 maybe
+	refused "unknown option of status" 2 frobnicate "$STUBSIEVE" status --frobnicate
+	refused "a word too many" 2 superfluous "$STUBSIEVE" status superfluous
+	refused "explain without a name" 2 "[Nn][Aa][Mm][Ee]" "$STUBSIEVE" explain
+	refused "explain with a label too long" 2 "" "$STUBSIEVE" explain "$(printf 'x%.0s' {1..64}).example"
+	accepted "help" "$STUBSIEVE" --help
+}
+
+places() {
+	# shellcheck disable=SC2046 # words without spaces
+	refused "a cgroup that is not there" 2 no-such-cgroup $(run --cgroup "$LAB/no-such-cgroup")
+	# shellcheck disable=SC2046
+	refused "a cgroup outside of cgroup2" 2 /etc $(run --cgroup ../../../../../../etc)
+	refused "a pin-dir that is on no bpffs" 2 "$LAB_DIR/no-bpffs" \
+		"$STUBSIEVE" run --cgroup "$LAB/clients" --run-dir "$LAB_DIR/run" --pin-dir "$LAB_DIR/no-bpffs/stubsieve"
+	# shellcheck disable=SC2016,SC2046 # the inner shell's
+	refused "no cgroup2 is mounted" 6 cgroup2 unshare --mount --propagation private sh -euc '
+		while mount=$(awk "/ - cgroup2 / { print \$5 }" /proc/self/mountinfo | tail -n 1) && [ -n "$mount" ]; do
+			umount -l "$mount"
+		done
+		exec "$@"' sh $(run --cgroup "$LAB/clients")
+}
+
+# As root without capabilities, and as a user who has none and may not look into root's directories.
+privileges() {
+	local nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+	local sieve=$LAB_DIR/stubsieve
+	cp "$STUBSIEVE" "$sieve" && chmod 755 "$sieve"
+	# shellcheck disable=SC2046
+	refused "run as root without capabilities" 5 "[Cc][Aa][Pp]|privilege|permi|root" \
+		setpriv --bounding-set=-all --inh-caps=-all $(run --cgroup "$LAB/clients")
+	mkdir -p "$LAB_DIR/nobody"
+	chown 65534 "$LAB_DIR/nobody"
+	refused "run as nobody" 5 "[Cc][Aa][Pp]|privilege|permi|root" "${nobody[@]}" "$sieve" run \
+		--cgroup "$LAB/clients" --run-dir "$LAB_DIR/nobody/run" --pin-dir "$LAB_DIR/bpf/stubsieve"
+	accepted "connectivity as nobody" "${nobody[@]}" "$sieve" connectivity --json
+}
+
+check_not_running() {
+	local said status=0
+	said=$(lab_filter status --json 2>/dev/null) || status=$?
+	check_equal "$1: status --json exits with 3 and says so" '3 {"running":false}' "$status $(jq -c . <<<"$said")"
+	refused "$1: status" 3 "$LAB_DIR/run|not running|no controller" "$STUBSIEVE" status --run-dir "$LAB_DIR/run"
+	accepted "$1: stop has nothing to do" "$STUBSIEVE" stop --run-dir "$LAB_DIR/run" --pin-dir "$LAB_DIR/bpf/stubsieve"
+}
+
+# What is attached in the host's namespace, and what is pinned.
+leftovers() {
+	lab_control bpftool net show 2>/dev/null | grep -i sieve
+	lab_control find "$LAB_DIR/bpf" -mindepth 1 ! -name '*.debug' # every bpffs has these
+}
+
+second_instance() {
+	start_filter "first instance" --settle 0 || return
+	# shellcheck disable=SC2046
+	refused "second instance" 4 "runs already" $(run --cgroup "$LAB/clients")
+	LAB_TIMEOUT=3 refused "second instance with a run-dir of its own" 4 "$LAB_DIR/bpf|runs already" "$STUBSIEVE" run \
+		--cgroup "$LAB/clients" --run-dir "$LAB_DIR/run2" --pin-dir "$LAB_DIR/bpf/stubsieve"
+	check_equal "the first one goes on" true "$(lab_status .running)"
+	check "the first one answers" lab_until 5 lab_filtered
+	accepted "stop" "$STUBSIEVE" stop --run-dir "$LAB_DIR/run"
+	lab_filter_stop
+	check_equal "nothing is left after stop" "" "$(leftovers)"
+}
+
+# What a killed controller left is there until `stop`.
+dead_controller() {
+	start_filter "controller to be killed" --settle 0 || return
+	check "it answers" lab_until 5 lab_filtered
+	kill -KILL "$(lab_status .pid)"
+	lab_until 5 lab_gone "$LAB_FILTER_PID"
+	LAB_FILTER_PID=''
+	check "killed: its filter still answers" lab_filtered
+	accepted "killed: stop" "$STUBSIEVE" stop --run-dir "$LAB_DIR/run" --pin-dir "$LAB_DIR/bpf/stubsieve"
+	check_equal "killed: nothing is left after stop" "" "$(leftovers)"
+	check_not_running "killed and stopped"
+}
+
+need_root
+lab_init usage
+mkdir "$LAB_DIR/no-bpffs"
+lab_host ipv4
+command_lines
+places
+privileges
+check_not_running "nothing runs"
+second_instance
+dead_controller
+finish
