@@ -15,13 +15,14 @@
 #   lab_filter_stop
 #   lab_mark; lab_queries [TYPE]   counts the queries that reached the server since the mark
 #
-# The names of the zone: v4 (A only), v6 (AAAA only), both, cname (two CNAMEs to both), cname-v4 (a
-# CNAME to v4), empty (no address), and `missing`, which does not exist.
+# The names of the zone: v4 (A only), v6 (AAAA only), both, empty (no address), cname (two CNAMEs to
+# both), cname-v4, cname-v6 and cname-empty (one CNAME), and `missing`, which does not exist.
 
 BUILD=${BUILD:-build}
 STUBSIEVE=${STUBSIEVE:-$BUILD/stubsieve}
 LAB_TIMEOUT=${LAB_TIMEOUT:-20}   # seconds, for one command
 LAB_LIFETIME=${LAB_LIFETIME:-600} # seconds, for the whole lab
+LAB_FOREGROUND=${LAB_FOREGROUND:-} # --foreground: Ctrl-C reaches the commands, a time-out only the first process
 
 LAB_SERVER4=192.0.2.1
 LAB_HOST4=192.0.2.2
@@ -170,7 +171,8 @@ lab_enter() {
 	shift 3
 	(
 		echo "$BASHPID" >"$LAB_CGROUP/$cgroup/cgroup.procs"
-		exec timeout --kill-after=2 "$seconds" \
+		# shellcheck disable=SC2086 # a word or none
+		exec timeout $LAB_FOREGROUND --kill-after=2 "$seconds" \
 			nsenter --target "$pid" --mount --uts --net --wd="$PWD" -- "$@"
 	)
 }
@@ -276,8 +278,10 @@ both      A     198.51.100.10
 both      AAAA  2001:db8:77::10
 cname     CNAME hop
 hop       CNAME both
-cname-v4  CNAME v4
 empty     TXT   "no address here"
+cname-v4  CNAME v4
+cname-v6  CNAME v6
+cname-empty CNAME empty
 END
 }
 
