@@ -10,6 +10,8 @@
 /* Address families as sockets have them; the UAPI headers leave them to the C library. */
 #define AF_INET 2
 #define AF_INET6 10
+#define SOCK_STREAM 1
+#define SOCK_DGRAM 2
 
 /*
  * Is it our own traffic: a full socket of this protocol whose namespace is the device's? Forwarded,
@@ -26,8 +28,10 @@ static __always_inline bool is_local(struct __sk_buff *skb, const struct sieve_p
 		return false;
 	if (test_any_socket)
 		return true;
-	if (socket->protocol != packet->protocol || (socket->family != AF_INET && socket->family != AF_INET6))
+	if (socket->family != AF_INET && socket->family != AF_INET6)
 		return false;
+	if (socket->protocol != packet->protocol || (socket->type != SOCK_DGRAM && socket->type != SOCK_STREAM))
+		return false; /* a raw socket can have the protocol number of UDP */
 	return socket_netns(skb) == net;
 }
 

@@ -25,6 +25,7 @@ enum sieve_kind {
 
 /* Where the message lies, and between whom. */
 struct sieve_packet {
+	__u32 run;            /* who uses the work area: a random number, or another one if it was lost */
 	__u32 network;        /* octets from skb->data to the network header: 14 on Ethernet, 0 without a link layer */
 	__u32 transport;      /* octets from the network header to the UDP header */
 	__u32 ip_length;      /* of the whole datagram, as the IP header says */
@@ -84,7 +85,7 @@ struct {
 	__uint(max_entries, 65536);
 } events SEC(".maps");
 
-/* Too large for the stack of 512 octets. A program is not interrupted by another of its hook. */
+/* Too large for the stack of 512 octets. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);

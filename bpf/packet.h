@@ -72,7 +72,26 @@ static __always_inline bool has_source_route(struct __sk_buff *skb, __u32 header
 	return at != end;
 }
 
-static __always_inline enum sieve_kind find_ipv4(struct __sk_buff *skb, struct sieve_packet *packet)
+/*
+ * Take the work area for this run, before the first write to it. At the cgroup hooks another packet of the
+ * same CPU can come in between, in softirq or after preemption; it takes the area, and who was interrupted
+ * sees that at the end (still_mine()).
+ */
+static __always_inline __u32 take(struct sieve_packet *packet)
+{
+	__u32 run = bpf_get_prandom_u32();
+
+	packet->run = run;
+	return run;
+}
+
+static __always_inline bool still_mine(const struct sieve_packet *packet, __u32 run)
+{
+	SIEVE_FORGET();
+	return packet->run == run;
+}
+
+static __always_inline enum sieve_kind find_ipv4(struct __sk_buff *skb, struct sieve_packet *packet, __u32 *ret_run)
 {
 	struct {
 		struct iphdr ip;
@@ -94,6 +113,7 @@ static __always_inline enum sieve_kind find_ipv4(struct __sk_buff *skb, struct s
 	if (!is_dns_port(head.udp.dest))
 		return SIEVE_KIND_OTHER;
 
+	*ret_run = take(packet);
 	packet->family = SIEVE_IPV4;
 	packet->protocol = head.ip.protocol;
 	packet->transport = header_length;
@@ -109,11 +129,17 @@ static __always_inline enum sieve_kind find_ipv4(struct __sk_buff *skb, struct s
 	return head.ip.protocol == IPPROTO_UDP ? SIEVE_KIND_UDP : SIEVE_KIND_TCP;
 }
 
+/* Where a walk over extension headers has come to. */
+struct walk {
+	__u32 offset; /* from the network header */
+	__u8 reason;  /* enum sieve_reason: a header on the way speaks against an answer */
+};
+
 /*
- * Walk the extension headers from `next` at packet->transport to UDP or TCP (RFC 8200 section 4).
- * Returns the protocol, or 0 where no ports can be seen.
+ * Walk the extension headers from `next` at walk->offset to UDP or TCP (RFC 8200 section 4). Returns the
+ * protocol, or 0 where no ports can be seen.
  */
-static __always_inline __u8 walk_extensions(struct __sk_buff *skb, __u8 next, struct sieve_packet *packet)
+static __always_inline __u8 walk_extensions(struct __sk_buff *skb, __u8 next, struct walk *walk)
 {
 	SIEVE_ROLLED
 	for (int i = 0; i < IPV6_EXTENSIONS_MAX; i++) {
@@ -128,53 +154,55 @@ static __always_inline __u8 walk_extensions(struct __sk_buff *skb, __u8 next, st
 		if (next != IPPROTO_HOPOPTS && next != IPPROTO_DSTOPTS && next != IPPROTO_ROUTING &&
 		    next != IPPROTO_FRAGMENT && next != IPPROTO_AH)
 			return 0;
-		if (load(skb, packet->transport, &extension, sizeof(extension)))
+		if (load(skb, walk->offset, &extension, sizeof(extension)))
 			return 0;
 		if (next == IPPROTO_FRAGMENT) {
 			if (extension.fragment & bpf_htons(0xfff8)) /* the ports are in the first one */
 				return 0;
-			packet->reason = SIEVE_REASON_fragmented;
-			packet->transport += 8;
+			walk->reason = SIEVE_REASON_fragmented;
+			walk->offset += 8;
 		} else if (next == IPPROTO_AH) {
-			packet->reason = SIEVE_REASON_headers;
-			packet->transport += (extension.length + 2) * 4;
+			walk->reason = SIEVE_REASON_headers;
+			walk->offset += (extension.length + 2) * 4;
 		} else {
 			if (next == IPPROTO_ROUTING)
-				packet->reason = SIEVE_REASON_headers;
-			packet->transport += (extension.length + 1) * 8;
+				walk->reason = SIEVE_REASON_headers;
+			walk->offset += (extension.length + 1) * 8;
 		}
 		next = extension.next;
 	}
 	if (next == IPPROTO_UDP || next == IPPROTO_TCP) {
-		packet->reason = SIEVE_REASON_headers; /* longer than we care to rewrite */
+		walk->reason = SIEVE_REASON_headers; /* longer than we care to rewrite */
 		return next;
 	}
 	return 0;
 }
 
-static __always_inline enum sieve_kind find_ipv6(struct __sk_buff *skb, struct sieve_packet *packet)
+static __always_inline enum sieve_kind find_ipv6(struct __sk_buff *skb, struct sieve_packet *packet, __u32 *ret_run)
 {
 	struct {
 		struct ipv6hdr ip;
 		struct udphdr udp;
 	} head;
+	struct walk walk = { .offset = sizeof(head.ip) };
 	__u8 protocol;
 
 	if (load(skb, 0, &head, sizeof(head)))
 		return SIEVE_KIND_OTHER;
-	packet->reason = SIEVE_REASON_NONE;
-	packet->transport = sizeof(head.ip);
 	protocol = head.ip.nexthdr;
 	if (protocol != IPPROTO_UDP && protocol != IPPROTO_TCP) {
-		protocol = walk_extensions(skb, protocol, packet);
-		if (!protocol || load(skb, packet->transport, &head.udp, sizeof(head.udp)))
+		protocol = walk_extensions(skb, protocol, &walk);
+		if (!protocol || load(skb, walk.offset, &head.udp, sizeof(head.udp)))
 			return SIEVE_KIND_OTHER;
 	}
 	if (!is_dns_port(head.udp.dest) || head.ip.version != 6)
 		return SIEVE_KIND_OTHER;
 
+	*ret_run = take(packet);
 	packet->family = SIEVE_IPV6;
 	packet->protocol = protocol;
+	packet->transport = walk.offset;
+	packet->reason = walk.reason;
 	packet->ip_length = sizeof(head.ip) + bpf_ntohs(head.ip.payload_len);
 	__builtin_memcpy(packet->addresses, &head.ip.saddr, sizeof(packet->addresses));
 	packet->udp = head.udp;
@@ -182,15 +210,16 @@ static __always_inline enum sieve_kind find_ipv6(struct __sk_buff *skb, struct s
 }
 
 /* The look that every packet gets; anything but UDP or TCP to a DNS port ends here. */
-static __always_inline enum sieve_kind find_dns(struct __sk_buff *skb, struct sieve_packet *packet)
+static __always_inline enum sieve_kind find_dns(struct __sk_buff *skb, struct sieve_packet *packet, __u32 *ret_run)
 {
 	enum sieve_kind kind = SIEVE_KIND_OTHER;
 	__u8 flags;
 
+	*ret_run = 0;
 	if (skb->protocol == bpf_htons(ETH_P_IP))
-		kind = find_ipv4(skb, packet);
+		kind = find_ipv4(skb, packet, ret_run);
 	else if (skb->protocol == bpf_htons(ETH_P_IPV6))
-		kind = find_ipv6(skb, packet);
+		kind = find_ipv6(skb, packet, ret_run);
 	if (kind != SIEVE_KIND_TCP)
 		return kind;
 	if (load(skb, packet->transport + TCP_FLAGS_OFFSET, &flags, sizeof(flags)))

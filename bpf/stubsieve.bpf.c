@@ -75,12 +75,17 @@ static __always_inline int examine(struct __sk_buff *skb, struct sieve_packet *p
 static __always_inline int filter(struct __sk_buff *skb, struct sieve_kernel_work **ret_work)
 {
 	struct sieve_kernel_work *work = get_work_area();
+	__u32 run;
+	int reason;
 
-	if (!work || find_dns(skb, &work->packet) == SIEVE_KIND_OTHER)
+	if (!work || find_dns(skb, &work->packet, &run) == SIEVE_KIND_OTHER)
 		return UNCOUNTED;
 	SIEVE_FORGET();
 	*ret_work = work;
-	return examine(skb, &work->packet, &work->dns);
+	reason = examine(skb, &work->packet, &work->dns);
+	if (!reason && !still_mine(&work->packet, run))
+		return SIEVE_REASON_failed;
+	return reason;
 }
 
 /* tcx or clsact egress: `answer` and `drop`. TC_ACT_UNSPEC lets the next program have its turn. */
