@@ -77,12 +77,18 @@ static bool format_text(const char *text, size_t index, char *word, size_t size)
 	return true;
 }
 
+/* As parse_seconds() takes them: all nine decimals, without the zeros at their end. */
 static bool format_seconds(uint64_t ns, size_t index, char *word, size_t size)
 {
-	if (index > 0)
-		return false;
-	snprintf(word, size, "%.9g", (double)ns / (double)SECOND_NS);
-	return true;
+	char text[32];
+	size_t length = (size_t)snprintf(text, sizeof(text), "%llu.%09llu", ns / SECOND_NS, ns % SECOND_NS);
+
+	while (text[length - 1] == '0')
+		length--;
+	if (text[length - 1] == '.')
+		length--;
+	text[length] = '\0';
+	return format_text(text, index, word, size);
 }
 
 static int parse_action(const char *word, struct config *config)
@@ -284,6 +290,9 @@ uint64_t config_jitter_ns(const void *id, size_t length, uint64_t spread_ns)
 
 	for (size_t i = 0; i < length; i++)
 		hash = (hash ^ octets[i]) * 0x100000001b3ULL;
-	/* Its upper bits are the better ones: a fraction of 2^32. */
+	/* The last octets have not come to its upper bits yet, and hosts often differ in these alone. */
+	for (int round = 0; round < 3; round++)
+		hash = (hash ^ hash >> 32) * 0x9e3779b97f4a7c15ULL; /* odd, with no pattern: 2^64 by the golden ratio */
+	/* The upper bits as a fraction of 2^32. */
 	return (uint64_t)((double)spread_ns * ((double)(hash >> 32) / 4294967295.0));
 }

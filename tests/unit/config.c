@@ -1,0 +1,593 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+
+#define SECOND 1000000000ULL
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define WORD_MAX 512
+
+static const struct config_key *find_key(const char *name)
+{
+	size_t count;
+	const struct config_key *keys = config_keys(&count);
+
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(keys[i].name, name) == 0)
+			return &keys[i];
+	fail_msg("there is no key %s", name);
+	return NULL;
+}
+
+static void take(struct config *config, const char *key, const char *word)
+{
+	char error[CONFIG_ERROR_MAX] = "";
+
+	if (config_set(config, key, word, error) != 0)
+		fail_msg("%s does not take \"%s\": %s", key, word, error);
+	assert_string_equal(error, "");
+}
+
+/* Copies of all that is in force, words and all. */
+static void print_config(const struct config *config, char *text, size_t size)
+{
+	size_t count, used = 0;
+	const struct config_key *keys = config_keys(&count);
+
+	for (size_t i = 0; i < count; i++) {
+		char word[WORD_MAX];
+
+		for (size_t n = 0; keys[i].format(config, n, word, sizeof(word)); n++) {
+			used += (size_t)snprintf(text + used, size - used, "%s=%s\n", keys[i].name, word);
+			assert_true(used < size);
+		}
+	}
+}
+
+/* The configuration is as it was, and the line names the key, what it takes and what it got. */
+static void refuse(struct config *config, const char *key, const char *word)
+{
+	char error[CONFIG_ERROR_MAX] = "", before[65536] = "", after[65536] = "";
+	struct config copy = *config;
+
+	print_config(config, before, sizeof(before));
+	if (config_set(config, key, word, error) != -EINVAL)
+		fail_msg("%s takes \"%s\"", key, word);
+	print_config(config, after, sizeof(after));
+	assert_string_equal(after, before);
+	assert_memory_equal(config, &copy, sizeof(copy));
+	if (strstr(error, key) != error || !strstr(error, find_key(key)->values) || !strstr(error, word))
+		fail_msg("not a line for people: %s", error);
+}
+
+static void assert_in_force(const struct config *config, const char *key, size_t index, const char *want)
+{
+	char word[WORD_MAX] = "";
+
+	if (!find_key(key)->format(config, index, word, sizeof(word)))
+		fail_msg("%s has no value %zu", key, index);
+	assert_string_equal(word, want);
+}
+
+static void assert_no_more(const struct config *config, const char *key, size_t index)
+{
+	char word[WORD_MAX] = "untouched";
+
+	assert_false(find_key(key)->format(config, index, word, sizeof(word)));
+	assert_string_equal(word, "untouched");
+}
+
+static void what_is_documented_is_in_force_by_default(void **state)
+{
+	static const struct {
+		const char *key, *word;
+	} defaults[] = {
+		{ "action", "answer" },
+		{ "port", "53" },
+		{ "ede", "yes" },
+		{ "settle", "5" },
+		{ "nat64", "auto" },
+		{ "filter-servers", "no" },
+		{ "order", "first" },
+		{ "fail-open-after", "30" },
+		{ "fail-open-spread", "60" },
+		{ "pin-dir", "/sys/fs/bpf/stubsieve" },
+		{ "run-dir", "/run/stubsieve" },
+	};
+	struct config config;
+	size_t count;
+
+	(void)state;
+	config_init(&config);
+	for (size_t i = 0; i < COUNT(defaults); i++) {
+		assert_in_force(&config, defaults[i].key, 0, defaults[i].word);
+		assert_no_more(&config, defaults[i].key, 1);
+	}
+	assert_no_more(&config, "cgroup", 0);
+	config_keys(&count);
+	assert_int_equal(count, COUNT(defaults) + 1);
+	assert_int_equal(config.connectivity.detect, CONNECTIVITY_DETECT_ROUTES);
+	assert_int_equal(config.settle_ns, 5 * SECOND);
+}
+
+static void every_word_of_every_key_is_taken_and_printed_again(void **state)
+{
+	static const struct {
+		const char *key;
+		const char *words[5];
+	} table[] = {
+		{ "action", { "answer", "observe", "drop", "reject" } },
+		{ "ede", { "yes", "no" } },
+		{ "filter-servers", { "yes", "no" } },
+		{ "nat64", { "auto", "yes", "no" } },
+		{ "order", { "first", "last" } },
+	};
+	struct config config;
+
+	(void)state;
+	config_init(&config);
+	for (size_t i = 0; i < COUNT(table); i++) {
+		for (size_t n = 0; table[i].words[n]; n++) {
+			take(&config, table[i].key, table[i].words[n]);
+			assert_in_force(&config, table[i].key, 0, table[i].words[n]);
+			assert_non_null(strstr(find_key(table[i].key)->values, table[i].words[n]));
+		}
+	}
+	config_free(&config);
+}
+
+static void a_word_sets_its_own_field_and_no_other(void **state)
+{
+	struct config config, want;
+
+	(void)state;
+	config_init(&config);
+	config_init(&want);
+	take(&config, "action", "reject");
+	want.action = SIEVE_ACTION_REJECT;
+	assert_memory_equal(&config, &want, sizeof(want));
+	take(&config, "ede", "no");
+	want.extended_error = false;
+	assert_memory_equal(&config, &want, sizeof(want));
+	take(&config, "filter-servers", "yes");
+	want.filter_servers = true;
+	assert_memory_equal(&config, &want, sizeof(want));
+	take(&config, "nat64", "no");
+	want.connectivity.nat64 = CONNECTIVITY_NAT64_NO;
+	assert_memory_equal(&config, &want, sizeof(want));
+	take(&config, "order", "last");
+	want.order = CONFIG_ORDER_LAST;
+	assert_memory_equal(&config, &want, sizeof(want));
+	take(&config, "settle", "1");
+	want.settle_ns = SECOND;
+	assert_memory_equal(&config, &want, sizeof(want));
+	take(&config, "fail-open-after", "2");
+	want.fail_open_after_ns = 2 * SECOND;
+	assert_memory_equal(&config, &want, sizeof(want));
+	take(&config, "fail-open-spread", "3");
+	want.fail_open_spread_ns = 3 * SECOND;
+	assert_memory_equal(&config, &want, sizeof(want));
+	take(&config, "port", "5300");
+	want.ports[want.port_count++] = 5300;
+	assert_memory_equal(&config, &want, sizeof(want));
+}
+
+static void words_that_a_key_does_not_take_are_refused(void **state)
+{
+	static const char *const keys[] = { "action", "ede", "filter-servers", "nat64", "order" };
+	static const char *const words[] = { "", "Yes", "yes ", " no", "ye", "yess", "1", "true", "answer,drop", "fir" };
+	struct config config;
+
+	(void)state;
+	config_init(&config);
+	for (size_t i = 0; i < COUNT(keys); i++)
+		for (size_t n = 0; n < COUNT(words); n++)
+			refuse(&config, keys[i], words[n]);
+}
+
+static void a_key_that_is_not_there_is_named(void **state)
+{
+	static const char *const keys[] = { "", "Action", "actio", "actions", "fail-open", "detect", "--action" };
+	struct config config, want;
+	char error[CONFIG_ERROR_MAX];
+
+	(void)state;
+	config_init(&config);
+	config_init(&want);
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		char quoted[64];
+
+		assert_int_equal(config_set(&config, keys[i], "answer", error), -EINVAL);
+		snprintf(quoted, sizeof(quoted), "\"%s\"", keys[i]);
+		assert_non_null(strstr(error, quoted));
+		assert_memory_equal(&config, &want, sizeof(want));
+	}
+}
+
+static void a_line_for_people_never_outgrows_its_buffer(void **state)
+{
+	struct config config;
+	char word[4096], error[CONFIG_ERROR_MAX];
+
+	(void)state;
+	memset(word, 'x', sizeof(word) - 1);
+	word[sizeof(word) - 1] = '\0';
+	config_init(&config);
+	assert_int_equal(config_set(&config, word, "answer", error), -EINVAL);
+	assert_true(strlen(error) < sizeof(error));
+	assert_int_equal(config_set(&config, "fail-open-after", word, error), -EINVAL);
+	assert_non_null(strstr(error, "fail-open-after takes seconds, not \"xxx"));
+	assert_true(strlen(error) < sizeof(error));
+}
+
+static void ports_are_numbers_but_those_of_multicast_dns(void **state)
+{
+	static const char *const good[] = { "1", "53", "5352", "5354", "5356", "65535" };
+	static const char *const bad[] = {
+		"", "0", "65536", "4294967349", "18446744073709551669", "-53", "+53", " 53", "53 ", "0x35", "5e1", "53.0",
+		"5353", "05353", "5355", "domain",
+	};
+	struct config config;
+
+	(void)state;
+	config_init(&config);
+	for (size_t i = 0; i < COUNT(bad); i++)
+		refuse(&config, "port", bad[i]);
+	for (size_t i = 0; i < COUNT(good); i++) {
+		take(&config, "port", good[i]);
+		assert_int_equal(config.port_count, i + 1);
+		assert_int_equal(config.ports[i], strtoul(good[i], NULL, 10));
+		assert_in_force(&config, "port", i, good[i]);
+	}
+	assert_no_more(&config, "port", COUNT(good));
+}
+
+static void as_many_ports_are_taken_as_the_policy_holds(void **state)
+{
+	struct config config;
+
+	(void)state;
+	config_init(&config);
+	for (unsigned int i = 0; i < SIEVE_PORTS_MAX; i++) {
+		char word[8];
+
+		snprintf(word, sizeof(word), "%u", 1000 + i);
+		take(&config, "port", word);
+	}
+	refuse(&config, "port", "2000");
+	assert_int_equal(config.port_count, SIEVE_PORTS_MAX);
+	assert_int_equal(config.ports[SIEVE_PORTS_MAX - 1], 1000 + SIEVE_PORTS_MAX - 1);
+}
+
+static void as_many_cgroups_are_taken_as_there_is_room_for(void **state)
+{
+	struct config config;
+	char word[32];
+
+	(void)state;
+	config_init(&config);
+	for (unsigned int i = 0; i < CONFIG_CGROUPS_MAX; i++) {
+		snprintf(word, sizeof(word), "a/cgroup-%u", i);
+		take(&config, "cgroup", word);
+		memset(word, 'x', sizeof(word)); /* the configuration has a copy of its own */
+	}
+	refuse(&config, "cgroup", "one/more");
+	assert_int_equal(config.cgroup_count, CONFIG_CGROUPS_MAX);
+	for (unsigned int i = 0; i < CONFIG_CGROUPS_MAX; i++) {
+		snprintf(word, sizeof(word), "a/cgroup-%u", i);
+		assert_in_force(&config, "cgroup", i, word);
+	}
+	assert_no_more(&config, "cgroup", CONFIG_CGROUPS_MAX);
+	config_free(&config);
+	assert_int_equal(config.cgroup_count, 0);
+	assert_no_more(&config, "cgroup", 0);
+}
+
+static void a_cgroup_without_a_name_is_refused(void **state)
+{
+	struct config config;
+
+	(void)state;
+	config_init(&config);
+	refuse(&config, "cgroup", "");
+	take(&config, "cgroup", "/");
+	take(&config, "cgroup", "system.slice/a b.service");
+	assert_in_force(&config, "cgroup", 0, "/");
+	assert_in_force(&config, "cgroup", 1, "system.slice/a b.service");
+	config_free(&config);
+}
+
+static void limits_and_repeats_are_what_the_table_says(void **state)
+{
+	static const char *const repeating[] = { "cgroup", "port" };
+	size_t count, repeats = 0;
+	const struct config_key *keys = config_keys(&count);
+	char limit[32];
+
+	(void)state;
+	for (size_t i = 0; i < count; i++)
+		repeats += keys[i].repeats;
+	assert_int_equal(repeats, COUNT(repeating));
+	for (size_t i = 0; i < COUNT(repeating); i++)
+		assert_true(find_key(repeating[i])->repeats);
+	snprintf(limit, sizeof(limit), "at most %d", SIEVE_PORTS_MAX);
+	assert_non_null(strstr(find_key("port")->values, limit));
+	snprintf(limit, sizeof(limit), "at most %d", CONFIG_CGROUPS_MAX);
+	assert_non_null(strstr(find_key("cgroup")->values, limit));
+}
+
+static const struct {
+	const char *key;
+	size_t offset;
+} seconds_keys[] = {
+	{ "settle", offsetof(struct config, settle_ns) },
+	{ "fail-open-after", offsetof(struct config, fail_open_after_ns) },
+	{ "fail-open-spread", offsetof(struct config, fail_open_spread_ns) },
+};
+
+static uint64_t seconds_of(const struct config *config, size_t offset)
+{
+	uint64_t ns;
+
+	memcpy(&ns, (const char *)config + offset, sizeof(ns));
+	return ns;
+}
+
+static void seconds_may_have_decimals(void **state)
+{
+	static const struct {
+		const char *word;
+		uint64_t ns;
+		const char *printed;
+	} table[] = {
+		{ "0", 0, "0" },
+		{ "0.0", 0, "0" },
+		{ "5", 5 * SECOND, "5" },
+		{ "005", 5 * SECOND, "5" },
+		{ "0.5", SECOND / 2, "0.5" },
+		{ "1.", SECOND, "1" },
+		{ "0.25", SECOND / 4, "0.25" },
+		{ "1.001", 1001000000, "1.001" }, /* the double is a little less */
+		{ "0.001", SECOND / 1000, "0.001" },
+		{ "0.00001", 10000, "0.00001" },
+		{ "0.000000001", 1, "0.000000001" },
+		{ "2.718281828", 2718281828ULL, "2.718281828" },
+		{ "86400.125", 86400 * SECOND + SECOND / 8, "86400.125" },
+		{ "31622399.0625", 31622399 * SECOND + SECOND / 16, "31622399.0625" },
+		{ "31622400", 366 * 86400 * SECOND, "31622400" },
+	};
+	struct config config;
+
+	(void)state;
+	config_init(&config);
+	for (size_t key = 0; key < COUNT(seconds_keys); key++) {
+		for (size_t i = 0; i < COUNT(table); i++) {
+			take(&config, seconds_keys[key].key, table[i].word);
+			assert_int_equal(seconds_of(&config, seconds_keys[key].offset), table[i].ns);
+			assert_in_force(&config, seconds_keys[key].key, 0, table[i].printed);
+			take(&config, seconds_keys[key].key, table[i].printed);
+			assert_int_equal(seconds_of(&config, seconds_keys[key].offset), table[i].ns);
+		}
+	}
+}
+
+static void what_is_no_number_of_seconds_is_refused(void **state)
+{
+	static const char *const words[] = {
+		"",    " 5",  "5 ",  "5s",  "-1", "+1", "-0", ".5",	"1,5",	    "1.2.3", "1e3",
+		"0x5", "inf", "nan", "0 1", "1e", "five", "5\n", "31622401", "31622400.1", "99999999999999999999",
+	};
+	struct config config;
+
+	(void)state;
+	config_init(&config);
+	for (size_t key = 0; key < COUNT(seconds_keys); key++)
+		for (size_t i = 0; i < COUNT(words); i++)
+			refuse(&config, seconds_keys[key].key, words[i]);
+}
+
+static void paths_are_absolute_and_lose_final_slashes(void **state)
+{
+	static const char *const keys[] = { "pin-dir", "run-dir" };
+	static const struct {
+		const char *word, *path;
+	} table[] = {
+		{ "/a", "/a" }, { "/a/", "/a" }, { "/a/b///", "/a/b" }, { "/", "/" }, { "///", "/" }, { "/a b", "/a b" },
+	};
+	struct config config;
+
+	(void)state;
+	config_init(&config);
+	for (size_t key = 0; key < COUNT(keys); key++) {
+		for (size_t i = 0; i < COUNT(table); i++) {
+			take(&config, keys[key], table[i].word);
+			assert_in_force(&config, keys[key], 0, table[i].path);
+		}
+		refuse(&config, keys[key], "");
+		refuse(&config, keys[key], "a");
+		refuse(&config, keys[key], "./a");
+		refuse(&config, keys[key], " /a");
+	}
+	take(&config, "pin-dir", "/pins");
+	take(&config, "run-dir", "/runs");
+	assert_string_equal(config.pin_dir, "/pins");
+	assert_string_equal(config.run_dir, "/runs");
+}
+
+static void a_path_that_fits_is_taken_and_a_longer_one_is_not(void **state)
+{
+	struct config config;
+	char path[CONFIG_PATH_MAX + 1];
+	char error[CONFIG_ERROR_MAX];
+
+	(void)state;
+	config_init(&config);
+	memset(path, 'x', sizeof(path));
+	path[0] = '/';
+	path[CONFIG_PATH_MAX] = '\0';
+	assert_int_equal(config_set(&config, "pin-dir", path, error), -EINVAL);
+	assert_string_equal(config.pin_dir, "/sys/fs/bpf/stubsieve");
+	path[CONFIG_PATH_MAX - 1] = '\0';
+	take(&config, "pin-dir", path);
+	assert_string_equal(config.pin_dir, path);
+	assert_in_force(&config, "pin-dir", 0, path);
+}
+
+/* A configuration that is printed, and read again, is the same. */
+static void what_is_printed_can_be_read_again(void **state)
+{
+	struct config config, again;
+	size_t count;
+	const struct config_key *keys = config_keys(&count);
+	char before[4096] = "", after[4096] = "";
+
+	(void)state;
+	config_init(&config);
+	config_init(&again);
+	take(&config, "action", "drop");
+	take(&config, "cgroup", "a/b");
+	take(&config, "cgroup", "/c");
+	take(&config, "port", "5300");
+	take(&config, "port", "53");
+	take(&config, "settle", "0.0001");
+	take(&config, "nat64", "yes");
+	take(&config, "pin-dir", "/sys/fs/bpf/other");
+	for (size_t i = 0; i < count; i++) {
+		char word[WORD_MAX];
+
+		for (size_t n = 0; keys[i].format(&config, n, word, sizeof(word)); n++)
+			take(&again, keys[i].name, word);
+	}
+	print_config(&config, before, sizeof(before));
+	print_config(&again, after, sizeof(after));
+	assert_string_equal(after, before);
+	config_free(&config);
+	config_free(&again);
+}
+
+static void actions_have_names_within_the_enum_only(void **state)
+{
+	(void)state;
+	assert_string_equal(config_action_name(SIEVE_ACTION_ANSWER), "answer");
+	assert_string_equal(config_action_name(SIEVE_ACTION_OBSERVE), "observe");
+	assert_string_equal(config_action_name(SIEVE_ACTION_DROP), "drop");
+	assert_string_equal(config_action_name(SIEVE_ACTION_REJECT), "reject");
+	assert_null(config_action_name((enum sieve_action)(SIEVE_ACTION_REJECT + 1)));
+	assert_null(config_action_name((enum sieve_action)-1));
+}
+
+static void the_jitter_of_a_host_is_always_the_same(void **state)
+{
+	const char id[] = "b08dfa6083e7567a1921a715000001fb\n";
+	char other[sizeof(id)];
+	uint64_t jitter = config_jitter_ns(id, strlen(id), 60 * SECOND);
+
+	(void)state;
+	memcpy(other, id, sizeof(id));
+	assert_int_equal(config_jitter_ns(other, strlen(other), 60 * SECOND), jitter);
+	other[3] ^= 1;
+	assert_int_not_equal(config_jitter_ns(other, strlen(other), 60 * SECOND), jitter);
+	assert_int_not_equal(config_jitter_ns(id, strlen(id) - 1, 60 * SECOND), jitter);
+}
+
+static void without_a_spread_there_is_no_jitter(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(config_jitter_ns(&i, sizeof(i), 0), 0);
+	assert_true(config_jitter_ns("", 0, 60 * SECOND) <= 60 * SECOND);
+}
+
+#define HOSTS 10000
+#define SLICES 10
+
+/* Each tenth of the spread has about a tenth of the hosts. */
+static void assert_spread_evenly(const char *format)
+{
+	const uint64_t spread = 60 * SECOND;
+	unsigned int slices[SLICES] = {};
+
+	for (unsigned int i = 0; i < HOSTS; i++) {
+		char id[64];
+		int length = snprintf(id, sizeof(id), format, i);
+		uint64_t jitter = config_jitter_ns(id, (size_t)length, spread);
+
+		assert_true(jitter <= spread);
+		slices[jitter == spread ? SLICES - 1 : jitter * SLICES / spread]++;
+	}
+	for (unsigned int i = 0; i < SLICES; i++)
+		if (slices[i] < HOSTS / SLICES * 8 / 10 || slices[i] > HOSTS / SLICES * 12 / 10)
+			fail_msg("ids like %s: %u of %d hosts in slice %u of %d", format, slices[i], HOSTS, i, SLICES);
+}
+
+static void fleets_are_spread_evenly(void **state)
+{
+	(void)state;
+	assert_spread_evenly("%032x\n");
+	assert_spread_evenly("%08x83e7567a1921a715000001fb\n");
+	assert_spread_evenly("node%05u.example.net\n");
+	assert_spread_evenly("node-%u\n");
+	assert_spread_evenly("%u");
+}
+
+/* A rack of ten, told apart by one digit: they must not all come within a second. */
+static void neighbours_are_spread_as_well(void **state)
+{
+	static const char *const formats[] = { "node-%u\n", "node-%u", "%u.example.net\n",
+					       "1234567890123456789012345678901%u\n" };
+	const uint64_t spread = 60 * SECOND;
+
+	(void)state;
+	for (size_t f = 0; f < COUNT(formats); f++) {
+		uint64_t least = spread, most = 0;
+
+		for (unsigned int i = 0; i < 10; i++) {
+			char id[64];
+			int length = snprintf(id, sizeof(id), formats[f], i);
+			uint64_t jitter = config_jitter_ns(id, (size_t)length, spread);
+
+			least = jitter < least ? jitter : least;
+			most = jitter > most ? jitter : most;
+		}
+		if (most - least < spread / 3)
+			fail_msg("ten ids like %s lie within %.1f s of 60", formats[f], (double)(most - least) / (double)SECOND);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_documented_is_in_force_by_default),
+		cmocka_unit_test(every_word_of_every_key_is_taken_and_printed_again),
+		cmocka_unit_test(a_word_sets_its_own_field_and_no_other),
+		cmocka_unit_test(words_that_a_key_does_not_take_are_refused),
+		cmocka_unit_test(a_key_that_is_not_there_is_named),
+		cmocka_unit_test(a_line_for_people_never_outgrows_its_buffer),
+		cmocka_unit_test(ports_are_numbers_but_those_of_multicast_dns),
+		cmocka_unit_test(as_many_ports_are_taken_as_the_policy_holds),
+		cmocka_unit_test(as_many_cgroups_are_taken_as_there_is_room_for),
+		cmocka_unit_test(a_cgroup_without_a_name_is_refused),
+		cmocka_unit_test(limits_and_repeats_are_what_the_table_says),
+		cmocka_unit_test(seconds_may_have_decimals),
+		cmocka_unit_test(what_is_no_number_of_seconds_is_refused),
+		cmocka_unit_test(paths_are_absolute_and_lose_final_slashes),
+		cmocka_unit_test(a_path_that_fits_is_taken_and_a_longer_one_is_not),
+		cmocka_unit_test(what_is_printed_can_be_read_again),
+		cmocka_unit_test(actions_have_names_within_the_enum_only),
+		cmocka_unit_test(the_jitter_of_a_host_is_always_the_same),
+		cmocka_unit_test(without_a_spread_there_is_no_jitter),
+		cmocka_unit_test(fleets_are_spread_evenly),
+		cmocka_unit_test(neighbours_are_spread_as_well),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
