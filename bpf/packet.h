@@ -275,7 +275,7 @@ static __always_inline enum sieve_reason load_message(struct __sk_buff *skb, con
 	__u32 length = work->length;
 
 	SIEVE_OPAQUE(length);
-	if (length < 1 || length > SIEVE_MESSAGE_MAX)
+	if (length < SIEVE_HEADER_SIZE || length > SIEVE_MESSAGE_MAX)
 		return SIEVE_REASON_length;
 	if (load(skb, packet->transport + sizeof(struct udphdr), work->message, length))
 		return SIEVE_REASON_length;

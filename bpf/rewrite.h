@@ -99,7 +99,7 @@ static __always_inline int replace_message(struct __sk_buff *skb, const struct s
 	__s64 difference;
 
 	SIEVE_OPAQUE(old_length);
-	if (old_length < 1 || old_length > SIEVE_MESSAGE_MAX)
+	if (old_length < SIEVE_HEADER_SIZE || old_length > SIEVE_MESSAGE_MAX)
 		return -1;
 	difference = bpf_csum_diff((__be32 *)work->message, (old_length + 3) & ~3U, NULL, 0, 0);
 	length = sieve_answer(work, current_policy());

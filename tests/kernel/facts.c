@@ -119,11 +119,13 @@ static void a_state_of_an_older_namespace_with_this_number_passes(void **state)
 
 static void a_stale_heartbeat_lets_everything_pass(void **state)
 {
-	const struct sieve_policy policy = usual_policy();
+	struct sieve_policy policy = usual_policy();
 
 	(void)state;
-	stamp_heartbeat(&filter, monotonic_ns() - policy.stale_after_ns + 10 * SECOND);
-	expect_answered("ten seconds before it is stale", &filter, SIEVE_IPV6);
+	policy.stale_after_ns = 2 * SECOND; /* a machine that has just booted has no longer past */
+	reload(&policy);
+	stamp_heartbeat(&filter, monotonic_ns() - policy.stale_after_ns + SECOND);
+	expect_answered("a second before it is stale", &filter, SIEVE_IPV6);
 	stamp_heartbeat(&filter, monotonic_ns() - policy.stale_after_ns - SECOND / 10); /* the clock has ticks */
 	expect_passed("a tenth of a second after it is stale", &filter, SIEVE_IPV6, SIEVE_REASON_stale);
 	expect_passed("A as well", &filter, SIEVE_IPV4, SIEVE_REASON_stale);
