@@ -26,6 +26,8 @@ static int append_name(const char *name, struct sieve_work *work)
 {
 	__u32 at = SIEVE_HEADER_SIZE;
 
+	if (name[0] == '\0')
+		return -EINVAL;
 	if (strcmp(name, ".") == 0)
 		name = "";
 	while (*name) {
