@@ -180,7 +180,7 @@ static void take_event(uint32_t inum, void *data)
 }
 
 /* Everything is known and published before the first program sees a packet. */
-static int set_up(struct controller *controller, struct error *error)
+static int set_up(struct controller *controller, int *ret_pin_lock, struct error *error)
 {
 	const struct config *config = controller->config;
 	int r;
@@ -189,6 +189,8 @@ static int set_up(struct controller *controller, struct error *error)
 	r = find_cgroups(controller, error);
 	if (r == 0)
 		r = mounts_make_pin_dir(config->pin_dir, error);
+	if (r == 0)
+		r = mounts_lock_pin_dir(config->pin_dir, ret_pin_lock, error);
 	if (r == 0)
 		r = instance_note_pin_dir(config->run_dir, config->pin_dir, error);
 	if (r < 0)
@@ -300,14 +302,14 @@ static int open_signals(int *ret_fd, struct error *error)
 
 int controller_run(struct controller *controller, struct error *error)
 {
-	_cleanup_close_ int lock_fd = -1, signal_fd = -1, control_fd = -1;
+	_cleanup_close_ int lock_fd = -1, pin_lock = -1, signal_fd = -1, control_fd = -1;
 	int r;
 
 	r = instance_lock(controller->config->run_dir, &lock_fd, error);
 	if (r == 0)
 		r = open_signals(&signal_fd, error);
 	if (r == 0)
-		r = set_up(controller, error);
+		r = set_up(controller, &pin_lock, error);
 	if (r == 0)
 		r = instance_listen(controller->config->run_dir, &control_fd, error);
 	if (r == 0) {
@@ -333,10 +335,14 @@ static void remove_directory(const char *pin_dir)
 
 int controller_remove(const char *pin_dir, struct error *error)
 {
+	_cleanup_close_ int lock_fd = -1;
 	int r;
 
 	if (!mounts_is_bpffs(pin_dir))
 		return 0; /* nothing is pinned there */
+	r = mounts_lock_pin_dir(pin_dir, &lock_fd, error);
+	if (r < 0)
+		return r;
 	programs_silence_libbpf();
 	r = attach_sweep(pin_dir, NULL, NULL, error);
 	if (r == 0)

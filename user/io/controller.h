@@ -47,7 +47,8 @@ bool controller_covers_cgroup(const struct controller *controller, const struct 
 
 /*
  * Undo what the controllers of this pin directory and, for clsact filters, of this network namespace did.
- * Call it with the lock of run_dir held. What was not ours stays.
+ * Call it with the lock of run_dir held. What was not ours stays. ERROR_ALREADY_RUNNING if a controller with
+ * another run directory pins there.
  */
 int controller_remove(const char *pin_dir, struct error *error);
 

@@ -7,6 +7,7 @@
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -145,5 +146,18 @@ int mounts_make_pin_dir(const char *path, struct error *error)
 			       path);
 	if (!mounts_is_bpffs(path))
 		return fail_as(error, ERROR_USAGE, EINVAL, "pin-dir %s is not on a bpffs", path);
+	return 0;
+}
+
+int mounts_lock_pin_dir(const char *path, int *ret_fd, struct error *error)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return fail(error, errno, "cannot open %s: %s", path, strerror(errno));
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return fail_as(error, ERROR_ALREADY_RUNNING, EBUSY,
+			       "another controller pins in %s; stop it by its own --run-dir, or use another --pin-dir", path);
+	*ret_fd = take_fd(&fd);
 	return 0;
 }

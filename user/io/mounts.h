@@ -35,4 +35,10 @@ bool mounts_is_bpffs(const char *path);
  */
 int mounts_make_pin_dir(const char *path, struct error *error);
 
+/*
+ * Let nobody else change what is pinned there, until *ret_fd is closed: two controllers with different run
+ * directories could name the same one. ERROR_ALREADY_RUNNING if somebody does.
+ */
+int mounts_lock_pin_dir(const char *path, int *ret_fd, struct error *error);
+
 #endif
