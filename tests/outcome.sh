@@ -42,8 +42,19 @@ observe_without() {
 # observe_with HOST CLIENT USELESS: USELESS is the type that the filter answers there, A or AAAA, or none
 observe_with() {
 	observe "$1" "$2" with
+	[ "$2" != c-ares ] || OUTCOME=$(missing_by_either_word "$2" "$3" <<<"$OUTCOME")
 	check_equal "$1, $2: names resolve as without the filter" "$(expected "$2" "$3")" "$OUTCOME"
 	note "$1, $2: median $(median <<<"${W_TIMES[$2]}") µs without, $(median <<<"$TIMES") µs with the filter"
+}
+
+# A name that does not exist has NXDOMAIN for one type, and NODATA from the filter for the other. c-ares
+# reports the one that came last: both mean that there is no address.
+missing_by_either_word() {
+	if [ "$2" = none ]; then
+		cat
+	else
+		sed "/^result missing.example /s/ $(outcome_of "$1" empty.example)\$/ $(outcome_of "$1" missing.example)/" | uniq
+	fi
 }
 
 # Without the filter dig says of each type what there is; with it, that there is no such address.

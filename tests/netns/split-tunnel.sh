@@ -72,18 +72,17 @@ withdrawal_command() {
 }
 
 set_up_vpn() {
-	device_up
 	vpn_command route add
 	[ "$1" != address-delete ] || vpn_command address add
-	lab_control "${COMMAND[@]}"
-	lab_until 5 shown_route true
+	device_up && lab_control "${COMMAND[@]}" && lab_until 5 shown_route true
 }
 
 # withdraw_once WAY: prints "shown=MS acted=MS passed=N"
 withdraw_once() {
-	set_up_vpn "$1" || return
-	withdrawal_command "$1"
-	lab_client tests/netns/withdraw "$STUBSIEVE" "$LAB_DIR/run" "$ASK" "$LAB_SERVER4" "${COMMAND[@]}"
+	if set_up_vpn "$1"; then
+		withdrawal_command "$1"
+		lab_client tests/netns/withdraw "$STUBSIEVE" "$LAB_DIR/run" "$ASK" "$LAB_SERVER4" "${COMMAND[@]}"
+	fi
 	lab_tun_down
 }
 

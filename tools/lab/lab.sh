@@ -435,7 +435,7 @@ lab_filtered() {
 # lab_tun_up NAME: a TUN device on the host, there until lab_tun_down
 lab_tun_up() {
 	LAB_TUN_PIPE=$LAB_DIR/tun-$1
-	rm -f "$LAB_TUN_PIPE"
+	rm -f "$LAB_TUN_PIPE" "$LAB_DIR/tun.log"
 	mkfifo -m 600 "$LAB_TUN_PIPE" || return
 	# It holds its own end of the pipe open, so its standard input never ends.
 	(lab_stay control "$LAB_HOST_PID" "$BUILD/tests/tools/tun-hold" "$1") \
