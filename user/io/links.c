@@ -15,6 +15,8 @@
 #define ARPHRD_RAWIP 519
 #endif
 
+#define ATTEMPTS 100
+
 struct list {
 	struct link *links;
 	size_t count, room;
@@ -69,7 +71,7 @@ static int take_link(const struct nlmsghdr *message, void *data)
 	return 0;
 }
 
-int links_list(struct link **ret_links, size_t *ret_count)
+static int dump_links(struct list *ret_list)
 {
 	_Alignas(struct nlmsghdr) char buffer[NLMSG_SPACE(sizeof(struct ifinfomsg))];
 	struct nlmsghdr *request = netlink_dump_request(buffer, RTM_GETLINK);
@@ -82,6 +84,20 @@ int links_list(struct link **ret_links, size_t *ret_count)
 		free(list.links);
 		return r;
 	}
+	*ret_list = list;
+	return 0;
+}
+
+int links_list(struct link **ret_links, size_t *ret_count)
+{
+	struct list list;
+	int r = -EINTR;
+
+	/* A device that comes or goes meanwhile spoils a dump: on a host with many containers, again and again. */
+	for (int i = 0; r == -EINTR && i < ATTEMPTS; i++)
+		r = dump_links(&list);
+	if (r < 0)
+		return r;
 	*ret_links = list.links;
 	*ret_count = list.count;
 	return 0;

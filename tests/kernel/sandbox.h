@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * For the tests of user/io: a mount namespace with a tmpfs at SANDBOX and a bpffs at SANDBOX_BPFFS, network
+ * namespaces, cgroups and children, all of which are gone when the test is, however it ended.
+ */
+#ifndef TESTS_KERNEL_SANDBOX_H
+#define TESTS_KERNEL_SANDBOX_H
+
+#include "error.h" /* before cmocka's macro of the name fail */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/bpf.h>
+#include <net/if.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "mounts.h"
+
+#define SANDBOX "/tmp" /* covered by a tmpfs, in this process' mount namespace only */
+#define SANDBOX_BPFFS SANDBOX "/bpf"
+#define ARRAY_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The keeper's end of the pipe, and where the cgroups of this test are. */
+static int sandbox_keeper_fd = -1;
+static pid_t sandbox_keeper;
+static char sandbox_cgroup[PATH_MAX];
+
+__attribute__((format(printf, 1, 2))) static inline void run(const char *format, ...)
+{
+	char command[2048];
+	va_list arguments;
+
+	va_start(arguments, format);
+	assert_in_range(vsnprintf(command, sizeof(command), format, arguments), 1, sizeof(command) - 1);
+	va_end(arguments);
+	if (system(command) != 0)
+		fail_msg("failed: %s", command);
+}
+
+static inline void pause_ms(long milliseconds)
+{
+	const struct timespec pause = { .tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000 };
+
+	nanosleep(&pause, NULL);
+}
+
+static inline void fresh_netns(void)
+{
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	run("ip link set lo up");
+}
+
+/* A directory of our own, 0700, for the pins of one test. */
+static inline void fresh_pin_dir(char path[PATH_MAX])
+{
+	static unsigned int count;
+
+	snprintf(path, PATH_MAX, SANDBOX_BPFFS "/%u", count++);
+	assert_int_equal(mkdir(path, 0700), 0);
+}
+
+/* In a child an assertion must not jump back into the parent's tests. */
+static inline void child_check(bool is_true, const char *phrase)
+{
+	if (is_true)
+		return;
+	fprintf(stderr, "in a child: not so: %s (%s)\n", phrase, strerror(errno));
+	_exit(1);
+}
+
+#define CHILD_CHECK(condition) child_check(condition, #condition)
+
+/* A child that ends with its parent. */
+static inline pid_t fork_child(void)
+{
+	pid_t parent = getpid(), child;
+
+	fflush(NULL);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1);
+	}
+	return child;
+}
+
+static inline void expect_exit(pid_t child, int status)
+{
+	int got;
+
+	assert_int_equal(waitpid(child, &got, 0), child);
+	if (!WIFEXITED(got) || WEXITSTATUS(got) != status)
+		fail_msg("the child ended with %#x", got);
+}
+
+static inline void end_child(pid_t child)
+{
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+}
+
+/* The deepest first. */
+static inline void remove_cgroups(const char *path)
+{
+	DIR *directory = opendir(path);
+	struct dirent *entry;
+
+	while (directory && (entry = readdir(directory))) {
+		char below[PATH_MAX];
+
+		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+			continue;
+		if (snprintf(below, sizeof(below), "%s/%s", path, entry->d_name) < (int)sizeof(below))
+			remove_cgroups(below);
+	}
+	if (directory)
+		closedir(directory);
+	rmdir(path);
+}
+
+/* Waits until the test has ended in whatever way, and removes its cgroups. */
+static inline void keep(int fd)
+{
+	char nothing;
+
+	setsid();
+	while (read(fd, &nothing, 1) < 0 && errno == EINTR)
+		;
+	for (int i = 0; i < 200 && access(sandbox_cgroup, F_OK) == 0; i++) {
+		remove_cgroups(sandbox_cgroup);
+		pause_ms(10);
+	}
+	_exit(access(sandbox_cgroup, F_OK) == 0);
+}
+
+/* The cgroup below which a test may make others: sandbox_cgroup. */
+static inline void make_cgroups(const char *test)
+{
+	struct error error;
+	char root[PATH_MAX];
+	int ends[2];
+
+	assert_int_equal(mounts_find_cgroup2(root, sizeof(root), &error), 0);
+	assert_in_range(snprintf(sandbox_cgroup, sizeof(sandbox_cgroup), "%s/stubsieve-test-%s-%d", root, test,
+				 (int)getpid()), 1, sizeof(sandbox_cgroup) - 1);
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	sandbox_keeper = fork();
+	assert_true(sandbox_keeper >= 0);
+	if (sandbox_keeper == 0) {
+		close(ends[1]);
+		keep(ends[0]);
+	}
+	close(ends[0]);
+	sandbox_keeper_fd = ends[1];
+	assert_int_equal(mkdir(sandbox_cgroup, 0755), 0);
+}
+
+/* A cgroup below that of the test; `path` is absolute. */
+static inline void make_cgroup(const char *name, char path[PATH_MAX])
+{
+	assert_in_range(snprintf(path, PATH_MAX, "%s/%s", sandbox_cgroup, name), 1, PATH_MAX - 1);
+	assert_int_equal(mkdir(path, 0755), 0);
+}
+
+/* Setup of a group: root, and namespaces of its own. */
+static inline int enter_sandbox(void **state)
+{
+	(void)state;
+	if (geteuid() != 0) {
+		fprintf(stderr, "these tests need root\n");
+		return -1;
+	}
+	assert_int_equal(unshare(CLONE_NEWNS | CLONE_NEWNET), 0);
+	assert_int_equal(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	assert_int_equal(mount("tmpfs", SANDBOX, "tmpfs", 0, "mode=0755"), 0);
+	assert_int_equal(mkdir(SANDBOX_BPFFS, 0755), 0);
+	assert_int_equal(mount("bpf", SANDBOX_BPFFS, "bpf", 0, "mode=1777"), 0);
+	return 0;
+}
+
+static inline int leave_sandbox(void **state)
+{
+	(void)state;
+	if (sandbox_keeper_fd < 0)
+		return 0;
+	close(sandbox_keeper_fd);
+	sandbox_keeper_fd = -1;
+	expect_exit(sandbox_keeper, 0);
+	return 0;
+}
+
+#endif
