@@ -52,6 +52,13 @@ int mounts_find_cgroup2(char *ret_path, size_t size, struct error *error)
 		       "no cgroup2 file system is mounted; mount one, for example: mount -t cgroup2 none /sys/fs/cgroup");
 }
 
+static bool is_inside(const char *path, const char *mount)
+{
+	size_t length = strlen(mount);
+
+	return strncmp(path, mount, length) == 0 && (path[length] == '/' || path[length] == '\0');
+}
+
 /* The depth below the hierarchy's root, and the path from it, of a directory inside the mount. */
 static void place_cgroup(const char *mount, const char *path, struct cgroup *cgroup)
 {
@@ -69,25 +76,23 @@ int mounts_find_cgroup(const char *path, struct cgroup *ret_cgroup, int *ret_fd,
 	_cleanup_close_ int fd = -1;
 	struct cgroup cgroup = {};
 	struct stat status;
-	size_t length;
 	int r;
 
 	r = mounts_find_cgroup2(mount, sizeof(mount), error);
 	if (r < 0)
 		return r;
-	length = strlen(mount);
-	if (strncmp(path, mount, length) == 0 && (path[length] == '/' || path[length] == '\0'))
+	if (is_inside(path, mount))
 		snprintf(joined, sizeof(joined), "%s", path);
 	else
 		snprintf(joined, sizeof(joined), "%s/%s", mount, path);
-	if (!realpath(joined, real) || strncmp(real, mount, length) != 0)
+	if (!realpath(joined, real) || !is_inside(real, mount))
 		return fail_as(error, ERROR_USAGE, ENOENT,
 			       "there is no cgroup \"%s\" below %s; create it first, or name one that `ls` shows there",
 			       path, mount);
 	fd = open(real, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &status) < 0)
+	if (fd < 0 ? errno != ENOTDIR : fstat(fd, &status) < 0)
 		return fail(error, errno, "cannot open the cgroup %s: %s", real, strerror(errno));
-	if (!is_on(real, CGROUP2_SUPER_MAGIC))
+	if (fd < 0 || !is_on(real, CGROUP2_SUPER_MAGIC))
 		return fail_as(error, ERROR_USAGE, EINVAL, "%s is not a cgroup of cgroup2", real);
 	place_cgroup(mount, real, &cgroup);
 	cgroup.id = status.st_ino; /* 64 bit kernels have no other id */
