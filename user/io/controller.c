@@ -200,14 +200,16 @@ static int set_up(struct controller *controller, int *ret_pin_lock, struct error
 	if (r < 0)
 		return r;
 	programs_set_event_callback(controller->programs, take_event, controller);
+	r = namespace_open(&controller->namespace, config, controller->programs, error);
+	if (r < 0)
+		return r;
+	/* Last the heartbeat: programs of an earlier controller are stale until they have a true state. */
 	r = publish_cgroups(controller, true);
 	if (r == 0)
 		r = programs_beat(controller->programs, clock_monotonic_ns());
 	if (r < 0)
 		return fail(error, -r, "cannot write the maps in %s: %s", config->pin_dir, strerror(-r));
-	r = namespace_open(&controller->namespace, config, controller->programs, error);
-	if (r == 0)
-		r = attach_all(controller, error);
+	r = attach_all(controller, error);
 	if (r < 0)
 		return r;
 	publish_cgroups(controller, false);
