@@ -33,6 +33,11 @@ $(BUILD)/tests/tools/%: tests/tools/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $< $(TOOL_LDLIBS)
 
+# wire-*: with the messages of vectors.h, with threads and libbpf
+$(BUILD)/tests/tools/wire-%: tests/tools/wire-%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Iinclude -Itests $(LIB_CFLAGS) -o $@ $< -pthread $(LIB_LDLIBS)
+
 $(BUILD)/tests/stubs/musl: tests/tools/lookup.c
 	@mkdir -p $(@D)
 	$(if $(MUSL_CC),$(MUSL_CC) $(ALL_CFLAGS) -static -o $@ $<,@echo "no musl-gcc: its client is left out")

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * wire-vectors --near NETNS-FILE CGROUP --devices NEAR FAR --useless A|AAAA --checksums partial|full
+ *              --step N --counters COMMAND SOURCE DESTINATION
+ *
+ * Sends every message of vectors.h and its twin by a UDP socket from SOURCE to port 53 of DESTINATION, one
+ * after another, and compares: what passes arrives octet for octet, from this address and port; what is
+ * answered does not arrive, and the sender gets what make_answer() says. Started at the far end (wire.h).
+ *
+ * On both devices it looks at the frames as they come in: there is one for each message, at one of the
+ * ends, and its IPv4 and UDP checksums are right; those that pass have the UDP one in full, or for the
+ * device to complete (partial), as --checksums says.
+ *
+ * After every N pairs (0: at the end) COMMAND has to print counters that have grown as predicted, as lines
+ * of NAME VALUE. In the end it says what it did, and exits with 1 if something was not as it must be.
+ */
+#include "wire.h"
+
+#include <net/ethernet.h>
+
+#define TROUBLES_MAX 10
+#define LINE_MAX 256
+
+struct options {
+	const char *near_netns, *near_cgroup, *near_device, *far_device, *counters, *source, *destination;
+	enum sieve_family useless;
+	bool partial;
+	int step;
+};
+
+struct wire {
+	struct options options;
+	struct endpoint source, destination;
+	int near, far;         /* UDP */
+	int near_tap, far_tap; /* packet sockets; on lo one for both */
+	const char *phrase;
+	unsigned int sent, answered, passed, troubles;
+	unsigned int frames[2]; /* that passed: full, partial checksum */
+	long predicted[SIEVE_COUNTERS], seen[SIEVE_COUNTERS];
+};
+
+static const char *const counter_names[SIEVE_COUNTERS] = {
+#define SIEVE_REASON(name, text) [SIEVE_REASON_##name] = #name,
+#include <stubsieve/reasons.def>
+#undef SIEVE_REASON
+	[SIEVE_COUNTER_ANSWERED + SIEVE_IPV4] = "answered_a", [SIEVE_COUNTER_ANSWERED + SIEVE_IPV6] = "answered_aaaa",
+	[SIEVE_COUNTER_OBSERVED + SIEVE_IPV4] = "observed_a", [SIEVE_COUNTER_OBSERVED + SIEVE_IPV6] = "observed_aaaa",
+	[SIEVE_COUNTER_DROPPED + SIEVE_IPV4] = "dropped_a",   [SIEVE_COUNTER_DROPPED + SIEVE_IPV6] = "dropped_aaaa",
+	[SIEVE_COUNTER_REJECTED + SIEVE_IPV4] = "rejected_a", [SIEVE_COUNTER_REJECTED + SIEVE_IPV6] = "rejected_aaaa",
+};
+
+__attribute__((format(printf, 2, 3))) static void trouble(struct wire *wire, const char *format, ...)
+{
+	va_list arguments;
+
+	if (wire->troubles++ > TROUBLES_MAX)
+		return;
+	printf("%s: ", wire->phrase);
+	va_start(arguments, format);
+	vprintf(format, arguments);
+	va_end(arguments);
+	printf("\n");
+}
+
+static int open_tap(const char *device)
+{
+	struct sockaddr_ll where = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };
+	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	where.sll_ifindex = (int)if_nametoindex(device);
+	if (fd < 0 || !where.sll_ifindex || bind(fd, (struct sockaddr *)&where, sizeof(where)) != 0)
+		die("packet socket on %s", device);
+	set_flag(fd, SOL_PACKET, PACKET_AUXDATA);
+	return fd;
+}
+
+/* The offset of the UDP header if it is a datagram from or to the DNS port, or 0. No extension headers here. */
+static size_t find_udp(const __u8 *octets, size_t length)
+{
+	size_t udp;
+
+	if (length < 28)
+		return 0;
+	udp = octets[0] >> 4 == 4 ? (octets[0] & 0xfU) * 4 : 40;
+	if (length < udp + UDP_SIZE || octets[octets[0] >> 4 == 4 ? 9 : 6] != IPPROTO_UDP)
+		return 0;
+	return (octets[udp] << 8 | octets[udp + 1]) == DNS_PORT || (octets[udp + 2] << 8 | octets[udp + 3]) == DNS_PORT ?
+		       udp : 0;
+}
+
+static void check_checksums(struct wire *wire, const __u8 *octets, size_t udp, size_t length, bool partial)
+{
+	bool is_ipv4 = octets[0] >> 4 == 4;
+	size_t udp_length = (size_t)(octets[udp + 4] << 8 | octets[udp + 5]);
+	__u16 checksum = (__u16)(octets[udp + 6] << 8 | octets[udp + 7]);
+	__u32 pseudo = IPPROTO_UDP + (__u32)udp_length;
+
+	pseudo = is_ipv4 ? sum_octets(&octets[12], 8, pseudo) : sum_octets(&octets[8], 32, pseudo);
+	if (udp_length != length - udp)
+		trouble(wire, "the UDP length of the frame is %zu, not %zu", udp_length, length - udp);
+	else if (is_ipv4 && fold_sum(sum_octets(octets, udp, 0)) != 0)
+		trouble(wire, "the checksum of the frame's IPv4 header is wrong");
+	else if (!checksum)
+		trouble(wire, "the frame has no UDP checksum");
+	else if (partial && (checksum ^ fold_sum(pseudo)) != 0xffff)
+		trouble(wire, "the frame's UDP checksum, partial, is not the pseudo-header's sum");
+	else if (!partial && fold_sum(sum_octets(&octets[udp], udp_length, pseudo)) != 0)
+		trouble(wire, "the frame's UDP checksum is wrong");
+}
+
+static bool is_partial(struct msghdr *message)
+{
+	for (struct cmsghdr *control = CMSG_FIRSTHDR(message); control; control = CMSG_NXTHDR(message, control))
+		if (control->cmsg_level == SOL_PACKET && control->cmsg_type == PACKET_AUXDATA) {
+			struct tpacket_auxdata data;
+
+			memcpy(&data, CMSG_DATA(control), sizeof(data));
+			return data.tp_status & TP_STATUS_CSUMNOTREADY;
+		}
+	return false;
+}
+
+/* Look at the frames that came in since the last time. Returns how many were DNS, and were of which sort. */
+static unsigned int read_tap(struct wire *wire, int fd, unsigned int frames[2])
+{
+	_Alignas(struct cmsghdr) char control[128];
+	__u8 octets[DATAGRAM_MAX];
+	struct sockaddr_ll from;
+	struct iovec vector = { octets, sizeof(octets) };
+	unsigned int count = 0;
+
+	for (;;) {
+		struct msghdr message = { .msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &vector,
+					  .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+		ssize_t length = recvmsg(fd, &message, MSG_DONTWAIT);
+		size_t udp;
+
+		if (length < 0)
+			return count;
+		udp = from.sll_pkttype == PACKET_OUTGOING ? 0 : find_udp(octets, (size_t)length);
+		if (!udp)
+			continue;
+		check_checksums(wire, octets, udp, (size_t)length, is_partial(&message));
+		frames[is_partial(&message)]++;
+		count++;
+	}
+}
+
+static void check_frames(struct wire *wire, bool passes)
+{
+	unsigned int near[2] = { 0 }, far[2] = { 0 }, count;
+
+	count = read_tap(wire, wire->far_tap, far);
+	if (wire->near_tap == wire->far_tap) {
+		if (count != 1)
+			trouble(wire, "%u frames came in, not 1", count);
+	} else {
+		if (count != passes)
+			trouble(wire, "%u frames came in at the far end, not %d", count, passes);
+		count = read_tap(wire, wire->near_tap, near);
+		if (count != !passes)
+			trouble(wire, "%u frames came in at the near end, not %d", count, !passes);
+	}
+	for (size_t i = 0; passes && i < 2; i++)
+		wire->frames[i] += far[i];
+}
+
+static void drain(int fd)
+{
+	struct datagram datagram;
+
+	while (is_readable(fd, 0))
+		take_datagram(fd, &datagram);
+}
+
+/* Exactly what is expected, at the one end, and nothing at the other. */
+static void receive(struct wire *wire, const struct message *message, const struct message *answer)
+{
+	struct pollfd ends[2] = { { .fd = wire->near, .events = POLLIN }, { .fd = wire->far, .events = POLLIN } };
+	const struct endpoint *source = answer ? &wire->destination : &wire->source;
+	const struct message *want = answer ? answer : message;
+	struct datagram datagram;
+
+	if (poll(ends, 2, WAIT_MS) <= 0)
+		trouble(wire, "lost");
+	else if (ends[!!answer].revents)
+		trouble(wire, answer ? "it reached the far end" : "it was answered");
+	else
+		take_datagram(answer ? wire->near : wire->far, &datagram);
+	if (ends[!answer].revents && !is_datagram(&datagram, want->octets, want->length, source))
+		trouble(wire, "%s is not what it has to be, or from elsewhere",
+			answer ? "the answer" : "the message at the far end");
+	if (is_readable(wire->near, 0) || is_readable(wire->far, 0)) {
+		trouble(wire, "more than one datagram came");
+		drain(wire->near);
+		drain(wire->far);
+	}
+	check_frames(wire, !answer);
+}
+
+/* `reason`: none if it may be answered */
+static void exchange(struct wire *wire, const char *phrase, const struct message_plan *usual, enum sieve_reason reason)
+{
+	struct message_plan plan = *usual;
+	struct message message, answer;
+	unsigned int counter;
+
+	wire->phrase = phrase;
+	if (wire->options.useless == SIEVE_IPV4 && plan_type(usual) == SIEVE_TYPE_A)
+		plan.qtype = SIEVE_TYPE_AAAA;
+	else if (wire->options.useless == SIEVE_IPV4 && plan_type(usual) == SIEVE_TYPE_AAAA)
+		plan.qtype = SIEVE_TYPE_A;
+	if (!reason && plan_family(&plan) != wire->options.useless)
+		reason = SIEVE_REASON_connected;
+	counter = reason ? reason : SIEVE_COUNTER_ANSWERED + (unsigned int)plan_family(&plan);
+	make_message(&plan, &message);
+	make_answer(&plan, true, &answer);
+	set_id(&message, ++wire->sent);
+	set_id(&answer, wire->sent);
+	if (sendto(wire->near, message.octets, message.length, 0, &wire->destination.any, wire->destination.length) < 0)
+		die("sendto");
+	receive(wire, &message, reason ? NULL : &answer);
+	wire->predicted[counter]++;
+	if (reason)
+		wire->passed++;
+	else
+		wire->answered++;
+}
+
+static void read_counters(struct wire *wire, long ret[SIEVE_COUNTERS], long *ret_queries)
+{
+	FILE *pipe = popen(wire->options.counters, "r");
+	char line[LINE_MAX], name[LINE_MAX];
+	int found = 0;
+	long value;
+
+	while (pipe && fgets(line, sizeof(line), pipe)) {
+		if (sscanf(line, "%255s %ld", name, &value) != 2)
+			continue;
+		if (strcmp(name, "queries") == 0)
+			*ret_queries = value;
+		for (int i = 0; i < SIEVE_COUNTERS; i++)
+			if (counter_names[i] && strcmp(name, counter_names[i]) == 0) {
+				ret[i] = value;
+				found++;
+			}
+	}
+	if (!pipe || pclose(pipe) != 0 || found < SIEVE_REASONS - 1)
+		die("no counters from %s", wire->options.counters);
+}
+
+/* They grew as predicted since the last time, and no other did. */
+static void check_counters(struct wire *wire)
+{
+	long now[SIEVE_COUNTERS] = { 0 }, queries = 0, sum = 0;
+
+	read_counters(wire, now, &queries);
+	for (int i = 0; i < SIEVE_COUNTERS; i++) {
+		if (now[i] - wire->seen[i] != wire->predicted[i])
+			trouble(wire, "the counter %s grew by %ld, not %ld", counter_names[i], now[i] - wire->seen[i],
+				wire->predicted[i]);
+		sum += now[i];
+		wire->seen[i] = now[i];
+		wire->predicted[i] = 0;
+	}
+	if (queries != sum)
+		trouble(wire, "%ld queries were counted, but by reason %ld", queries, sum);
+}
+
+static void step(struct wire *wire, int *done)
+{
+	if (wire->options.step && ++*done % wire->options.step == 0)
+		check_counters(wire);
+}
+
+/* A twin comes last, so whatever else arrived has arrived by then. */
+static void send_all(struct wire *wire)
+{
+	long queries;
+	int done = 0;
+
+	read_counters(wire, wire->seen, &queries);
+	for (size_t i = 0; i < ARRAY_SIZE(message_pairs); i++) {
+		exchange(wire, message_pairs[i].phrase, &message_pairs[i].plan, SIEVE_REASON_NONE);
+		exchange(wire, message_pairs[i].twin_phrase, &message_pairs[i].twin, message_pairs[i].reason);
+		step(wire, &done);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(name_pairs); i++) {
+		exchange(wire, name_pairs[i].phrase, &name_pairs[i].plan, SIEVE_REASON_NONE);
+		exchange(wire, name_pairs[i].exempt_phrase, &name_pairs[i].exempt, SIEVE_REASON_exempt_name);
+		step(wire, &done);
+	}
+	wire->phrase = "in the end";
+	check_counters(wire);
+	if (wire->frames[!wire->options.partial] || wire->frames[wire->options.partial] != wire->passed)
+		trouble(wire, "of %u messages that passed %u had a full and %u a partial checksum", wire->passed,
+			wire->frames[0], wire->frames[1]);
+}
+
+static void open_wire(struct wire *wire)
+{
+	const struct options *options = &wire->options;
+
+	parse_endpoint(options->destination, DNS_PORT, options->far_device, &wire->destination);
+	wire->far = open_udp(&wire->destination);
+	wire->far_tap = open_tap(options->far_device);
+	enter_netns(options->near_netns);
+	enter_cgroup(options->near_cgroup);
+	parse_endpoint(options->source, 0, options->near_device, &wire->source);
+	parse_endpoint(options->destination, DNS_PORT, options->near_device, &wire->destination);
+	wire->near = open_udp(&wire->source);
+	read_local(wire->near, &wire->source);
+	wire->near_tap = wire->far_tap;
+	if (strcmp(options->near_device, options->far_device) != 0)
+		wire->near_tap = open_tap(options->near_device);
+}
+
+static int usage(void)
+{
+	fputs("usage: wire-vectors --near NETNS-FILE CGROUP --devices NEAR FAR --useless A|AAAA"
+	      " --checksums partial|full --step N --counters COMMAND SOURCE DESTINATION\n", stderr);
+	return 2;
+}
+
+/* Each option has one word, or two; all are wanted, in this order. */
+static bool parse(int argc, char **argv, struct options *ret)
+{
+	static const char *const words[] = { "--near", "", "", "--devices", "", "", "--useless", "", "--checksums", "",
+					     "--step", "", "--counters", "", "", "" };
+
+	if (argc != 1 + (int)ARRAY_SIZE(words))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (words[i][0] && strcmp(words[i], argv[1 + i]) != 0)
+			return false;
+	*ret = (struct options){ .near_netns = argv[2], .near_cgroup = argv[3], .near_device = argv[5],
+				 .far_device = argv[6], .counters = argv[14], .source = argv[15], .destination = argv[16],
+				 .useless = strcmp(argv[8], "A") == 0 ? SIEVE_IPV4 : SIEVE_IPV6,
+				 .partial = strcmp(argv[10], "partial") == 0, .step = atoi(argv[12]) };
+	return true;
+}
+
+int main(int argc, char **argv)
+{
+	static struct wire wire;
+
+	if (!parse(argc, argv, &wire.options))
+		return usage();
+	open_wire(&wire);
+	send_all(&wire);
+	printf("sent=%u answered=%u passed=%u full=%u partial=%u troubles=%u\n", wire.sent, wire.answered, wire.passed,
+	       wire.frames[0], wire.frames[1], wire.troubles);
+	return wire.troubles || !wire.answered || !wire.passed;
+}
