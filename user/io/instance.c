@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@
 /* How long the controller may take to answer, and to end. */
 #define ANSWER_SECONDS 3
 #define END_SECONDS 10
+#define LOCK_ATTEMPTS 100
 #define ANSWER_MAX (16 * 1024 * 1024)
 
 static void join(char path[PATH_MAX], const char *run_dir, const char *name)
@@ -44,7 +46,17 @@ static int make_run_dir(const char *run_dir, struct error *error)
 	return 0;
 }
 
-int instance_lock(const char *run_dir, int *ret_fd, struct error *error)
+/* `stop` removes the lock's file while it holds the lock: then what we have is a lock on nothing. */
+static bool is_at(int fd, const char *path)
+{
+	struct stat ours, there;
+
+	return fstat(fd, &ours) == 0 && lstat(path, &there) == 0 && ours.st_dev == there.st_dev &&
+	       ours.st_ino == there.st_ino;
+}
+
+/* -ESTALE: the file was removed meanwhile. */
+static int try_lock(const char *run_dir, int *ret_fd, struct error *error)
 {
 	struct flock lock = whole_file(F_WRLCK);
 	_cleanup_close_ int fd = -1;
@@ -57,9 +69,11 @@ int instance_lock(const char *run_dir, int *ret_fd, struct error *error)
 	join(path, run_dir, LOCK_NAME);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		return fail(error, errno, "cannot open %s: %s; run as root, or name another --run-dir", path,
-			    strerror(errno));
+		return fail(error, errno == ENOENT ? ESTALE : errno, "cannot open %s: %s; run as root, or name another --run-dir",
+			    path, strerror(errno));
 	if (fcntl(fd, F_SETLK, &lock) == 0) {
+		if (!is_at(fd, path))
+			return fail(error, ESTALE, "%s is removed again and again", path);
 		*ret_fd = take_fd(&fd);
 		return 0;
 	}
@@ -68,6 +82,15 @@ int instance_lock(const char *run_dir, int *ret_fd, struct error *error)
 	return fail_as(error, ERROR_ALREADY_RUNNING, EBUSY,
 		       "a controller runs already (pid %d, %s); stop it first, or use another --run-dir and --pin-dir",
 		       (int)instance_holder(run_dir), run_dir);
+}
+
+int instance_lock(const char *run_dir, int *ret_fd, struct error *error)
+{
+	int r = -ESTALE;
+
+	for (int i = 0; r == -ESTALE && i < LOCK_ATTEMPTS; i++)
+		r = try_lock(run_dir, ret_fd, error);
+	return r;
 }
 
 pid_t instance_holder(const char *run_dir)
