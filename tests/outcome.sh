@@ -21,9 +21,10 @@ client_program() {
 
 # observe HOST CLIENT with|without: sets OUTCOME, TIMES (µs), ASKED_A and ASKED_AAAA (at the server)
 observe() {
-	local log=$EVIDENCE/$1-$2-$3.log output
+	local log=$EVIDENCE/$1-$2-$3.log output count=$LOOKUPS LAB_TIMEOUT=60
+	[ "$2" != dig ] || count=2 # a process for each
 	lab_mark
-	output=$(lab_client "$(client_program "$2")" --time --count "$LOOKUPS" "${NAMES[@]}")
+	output=$(lab_client "$(client_program "$2")" --time --count "$count" "${NAMES[@]}")
 	lab_log >"$log"
 	OUTCOME=$(grep '^result ' <<<"$output")
 	TIMES=$(awk '$1 == "time" { print $3 }' <<<"$output")
