@@ -69,11 +69,11 @@ privileges() {
 	local sieve=$LAB_DIR/stubsieve
 	cp "$STUBSIEVE" "$sieve" && chmod 755 "$sieve"
 	# shellcheck disable=SC2046
-	refused "run as root without capabilities" 5 "[Cc][Aa][Pp]|privilege|permi|root" \
+	refused "run as root without capabilities" 5 "CAP_|[Pp]ermission|root" \
 		setpriv --bounding-set=-all --inh-caps=-all $(run --cgroup "$LAB/clients")
 	mkdir -p "$LAB_DIR/nobody"
 	chown 65534 "$LAB_DIR/nobody"
-	refused "run as nobody" 5 "[Cc][Aa][Pp]|privilege|permi|root" "${nobody[@]}" "$sieve" run \
+	refused "run as nobody" 5 "CAP_|[Pp]ermission|root" "${nobody[@]}" "$sieve" run \
 		--cgroup "$LAB/clients" --run-dir "$LAB_DIR/nobody/run" --pin-dir "$LAB_DIR/bpf/stubsieve"
 	accepted "connectivity as nobody" "${nobody[@]}" "$sieve" connectivity --json
 }
