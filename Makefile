@@ -27,8 +27,8 @@ LIB_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(LIBRARIES))
 LIB_LDLIBS = $(shell $(PKG_CONFIG) --libs $(LIBRARIES))
 
 # The UAPI headers of a multiarch distribution lie in a directory of their own, which clang's bpf
-# target does not know.
-MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
+# target does not know. Looked up when it is used: `make deps demo` installs the compiler first.
+MULTIARCH = $(shell $(CC) -print-multiarch 2>/dev/null)
 BPF_CFLAGS = -std=gnu11 -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -MMD -MP -Iinclude -Ibpf \
              $(if $(MULTIARCH),-idirafter /usr/include/$(MULTIARCH))
 

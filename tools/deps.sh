@@ -25,7 +25,6 @@ libbpf                libbpf-dev                libbpf-devel                 lib
 libelf                libelf-dev                elfutils-libelf-devel        elfutils-dev
 zlib                  zlib1g-dev                zlib-devel                   zlib-dev
 libmnl                libmnl-dev                libmnl-devel                 libmnl-dev
-inih                  libinih-dev               inih-devel                   inih-dev
 jansson               libjansson-dev            jansson-devel                jansson-dev
 pkg-config            pkg-config                pkgconf-pkg-config           pkgconf
 kernel-headers        linux-libc-dev            kernel-headers               linux-headers

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 static void fill(struct error *error, enum error_kind kind, const char *format, va_list arguments)
 {
@@ -15,9 +17,13 @@ int fail(struct error *error, int number, const char *format, ...)
 {
 	va_list arguments;
 
+	bool is_denied = number == EPERM || number == EACCES;
+
 	va_start(arguments, format);
-	fill(error, number == EPERM || number == EACCES ? ERROR_PRIVILEGE : ERROR_FAILED, format, arguments);
+	fill(error, is_denied ? ERROR_PRIVILEGE : ERROR_FAILED, format, arguments);
 	va_end(arguments);
+	if (is_denied && !strstr(error->text, "root"))
+		strncat(error->text, "; run as root", sizeof(error->text) - strlen(error->text) - 1);
 	return -number;
 }
 

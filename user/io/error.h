@@ -20,7 +20,10 @@ struct error {
 	char text[512];
 };
 
-/* Fill in the error and return -number, for `return fail(...)`. EPERM and EACCES are ERROR_PRIVILEGE. */
+/*
+ * Fill in the error and return -number, for `return fail(...)`. EPERM and EACCES are ERROR_PRIVILEGE, and the
+ * text is made to name the cure: to be root.
+ */
 int fail(struct error *error, int number, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int fail_as(struct error *error, enum error_kind kind, int number, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));

@@ -4,6 +4,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <linux/capability.h>
 #include <linux/bpf.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -37,6 +39,8 @@ static int keep_complaint(enum libbpf_print_level level, const char *format, va_
 		return 0;
 	vsnprintf(line, sizeof(line), format, arguments);
 	line[strcspn(line, "\n")] = '\0';
+	if (strstr(line, "RLIMIT_MEMLOCK")) /* a guess of libbpf's, not what went wrong */
+		return 0;
 	if (strncmp(line, "libbpf: ", 8) == 0 && complaint[0] == '\0')
 		snprintf(complaint, sizeof(complaint), "%s", line + 8);
 	return 0;
@@ -48,17 +52,39 @@ void programs_silence_libbpf(void)
 	complaint[0] = '\0';
 }
 
+/* The effective capabilities of this process as a mask (capabilities(7)); 0 if they cannot be read. */
+static uint64_t effective_capabilities(void)
+{
+	_cleanup_fclose_ FILE *status = fopen("/proc/self/status", "re");
+	char line[256];
+	uint64_t mask = 0;
+
+	while (status && fgets(line, sizeof(line), status))
+		if (sscanf(line, "CapEff: %" SCNx64, &mask) == 1)
+			break;
+	return mask;
+}
+
+/* What loading needs. A denial in spite of them comes from the verifier, or from a locked-down kernel. */
+static bool may_load(void)
+{
+	const uint64_t needed = 1ULL << CAP_BPF | 1ULL << CAP_NET_ADMIN | 1ULL << CAP_PERFMON;
+	uint64_t mask = effective_capabilities();
+
+	return (mask & needed) == needed || mask & 1ULL << CAP_SYS_ADMIN;
+}
+
 static int explain_load(int number, struct error *error)
 {
-	if (number == EPERM || number == EACCES)
+	if ((number == EPERM || number == EACCES) && !may_load())
 		return fail(error, EPERM,
-			    "the BPF programs cannot be loaded: %s; run as root, or with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON",
-			    complaint);
+			    "loading BPF programs needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON; run as root with these capabilities");
 	if (access("/sys/kernel/btf/vmlinux", R_OK) < 0)
 		return fail_as(error, ERROR_KERNEL, number,
 			       "this kernel has no BTF (/sys/kernel/btf/vmlinux); boot one built with CONFIG_DEBUG_INFO_BTF=y");
-	return fail_as(error, ERROR_KERNEL, number, "the kernel does not take the BPF programs: %s (%s)", strerror(number),
-		       complaint);
+	return fail_as(error, ERROR_KERNEL, number,
+		       "this kernel does not take the BPF programs: %s; is it older than 5.10, or locked down? (%s)",
+		       strerror(number), complaint);
 }
 
 static void pin_path(char path[PATH_MAX], const char *pin_dir, const char *name)
