@@ -268,7 +268,10 @@ static __always_inline enum sieve_reason check_datagram(struct __sk_buff *skb, s
 	return SIEVE_REASON_NONE;
 }
 
-/* Copy the message to the work area, with zeros behind it. */
+/*
+ * Copy the message to the work area, with zeros behind it. It may lie in pages (MSG_ZEROCOPY, sendfile), of
+ * which load() knows nothing.
+ */
 static __always_inline enum sieve_reason load_message(struct __sk_buff *skb, const struct sieve_packet *packet,
 						      struct sieve_work *work)
 {
@@ -277,7 +280,7 @@ static __always_inline enum sieve_reason load_message(struct __sk_buff *skb, con
 	SIEVE_OPAQUE(length);
 	if (length < SIEVE_HEADER_SIZE || length > SIEVE_MESSAGE_MAX)
 		return SIEVE_REASON_length;
-	if (load(skb, packet->transport + sizeof(struct udphdr), work->message, length))
+	if (bpf_skb_load_bytes(skb, packet->network + packet->transport + sizeof(struct udphdr), work->message, length))
 		return SIEVE_REASON_length;
 	__builtin_memset(&work->message[length], 0, 4);
 	return SIEVE_REASON_NONE;
