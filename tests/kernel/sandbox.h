@@ -33,7 +33,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <bpf/bpf.h>
+
 #include "mounts.h"
+#include "programs.h"
 
 #define SANDBOX "/tmp" /* covered by a tmpfs, in this process' mount namespace only */
 #define SANDBOX_BPFFS SANDBOX "/bpf"
@@ -76,6 +79,48 @@ static inline void fresh_pin_dir(char path[PATH_MAX])
 
 	snprintf(path, PATH_MAX, SANDBOX_BPFFS "/%u", count++);
 	assert_int_equal(mkdir(path, 0700), 0);
+}
+
+/* The programs for an action, on the whole host, at the usual port. */
+static inline struct programs *load_programs(enum sieve_action action, const char *pin_dir)
+{
+	const struct sieve_policy policy = {
+		.stale_after_ns = 30 * 1000000000ULL,
+		.ports = { 53 },
+		.action = (__u8)action,
+		.families = 1 << SIEVE_IPV4 | 1 << SIEVE_IPV6,
+		.whole_host = 1,
+	};
+	struct programs *programs = NULL;
+	struct error error = {};
+
+	if (programs_load(&policy, pin_dir, &programs, &error) != 0)
+		fail_msg("%s", error.text);
+	return programs;
+}
+
+/* A program of somebody else, which always says this. */
+static inline int load_foreign(enum bpf_prog_type type, int verdict)
+{
+	const struct bpf_insn code[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = verdict },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, options, .expected_attach_type = type == BPF_PROG_TYPE_CGROUP_SKB ?
+									 BPF_CGROUP_INET_EGRESS : 0);
+	int fd = bpf_prog_load(type, "foreign", "GPL", code, ARRAY_COUNT(code), &options);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static inline __u32 program_id(int fd)
+{
+	struct bpf_prog_info info = {};
+	__u32 size = sizeof(info);
+
+	assert_int_equal(bpf_obj_get_info_by_fd(fd, &info, &size), 0);
+	return info.id;
 }
 
 /* In a child an assertion must not jump back into the parent's tests. */

@@ -1,0 +1,639 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "sandbox.h"
+
+#include <linux/capability.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include <bpf/libbpf.h>
+
+#include "clock.h"
+#include "names.h"
+
+#define EGRESS_ATTACH_TYPE 47 /* BPF_TCX_EGRESS */
+
+static char pin_dir[PATH_MAX];
+
+static int fresh_instance(void **state)
+{
+	(void)state;
+	fresh_netns();
+	fresh_pin_dir(pin_dir);
+	return 0;
+}
+
+static int open_pin(const char *name)
+{
+	char path[2 * PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", pin_dir, name);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		fail_msg("%s is not pinned", name);
+	return fd;
+}
+
+static __u32 map_id(const char *name)
+{
+	struct bpf_map_info info = {};
+	__u32 size = sizeof(info);
+	int fd = open_pin(name);
+
+	assert_int_equal(bpf_obj_get_info_by_fd(fd, &info, &size), 0);
+	close(fd);
+	return info.id;
+}
+
+static bool has_netns(__u32 inum, struct sieve_netns *ret_state)
+{
+	int fd = open_pin("netns");
+	bool has = bpf_map_lookup_elem(fd, &inum, ret_state) == 0;
+
+	close(fd);
+	return has;
+}
+
+static void every_action_loads_only_what_it_needs(void **state)
+{
+	(void)state;
+	for (enum sieve_action action = SIEVE_ACTION_ANSWER; action <= SIEVE_ACTION_REJECT; action++) {
+		bool by_cgroup = action == SIEVE_ACTION_OBSERVE || action == SIEVE_ACTION_REJECT;
+		struct programs *programs = load_programs(action, pin_dir);
+
+		if ((programs_egress_fd(programs) >= 0) == by_cgroup || (programs_cgroup_fd(programs) >= 0) != by_cgroup)
+			fail_msg("action %d loads the wrong program", (int)action);
+		programs_free(programs);
+	}
+}
+
+static void maps_are_pinned_for_root_and_nothing_else_is(void **state)
+{
+	struct programs *programs = load_programs(SIEVE_ACTION_ANSWER, pin_dir);
+	DIR *directory = opendir(pin_dir);
+	struct dirent *entry;
+	size_t count = 0, pins = 0;
+
+	(void)state;
+	while (programs_pin_names[count])
+		close(open_pin(programs_pin_names[count++]));
+	assert_int_equal(count, 6);
+	while ((entry = readdir(directory))) {
+		struct stat status;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		assert_int_equal(fstatat(dirfd(directory), entry->d_name, &status, AT_SYMLINK_NOFOLLOW), 0);
+		assert_int_equal(status.st_mode, S_IFREG | 0600);
+		pins++;
+	}
+	closedir(directory);
+	assert_int_equal(pins, count);
+	programs_free(programs);
+	programs_free(NULL);
+	close(open_pin("counters"));
+}
+
+static void write_counter(__u32 counter, __u64 on_each_cpu)
+{
+	int cpus = libbpf_num_possible_cpus(), fd = open_pin("counters");
+	__u64 *values = calloc((size_t)cpus, sizeof(*values));
+
+	assert_non_null(values);
+	for (int cpu = 0; cpu < cpus; cpu++)
+		values[cpu] = on_each_cpu + (__u64)cpu;
+	assert_int_equal(bpf_map_update_elem(fd, &counter, values, BPF_ANY), 0);
+	free(values);
+	close(fd);
+}
+
+static void counters_are_sums_over_all_cpus(void **state)
+{
+	struct programs *programs = load_programs(SIEVE_ACTION_ANSWER, pin_dir);
+	__u64 cpus = (__u64)libbpf_num_possible_cpus();
+	uint64_t counters[SIEVE_COUNTERS];
+
+	(void)state;
+	memset(counters, 0xff, sizeof(counters));
+	assert_int_equal(programs_counters(programs, counters), 0);
+	for (int i = 0; i < SIEVE_COUNTERS; i++)
+		assert_int_equal(counters[i], 0);
+	write_counter(SIEVE_COUNTERS - 1, 1000);
+	write_counter(1, 7);
+	assert_int_equal(programs_counters(programs, counters), 0);
+	assert_int_equal(counters[SIEVE_COUNTERS - 1], 1000 * cpus + cpus * (cpus - 1) / 2);
+	assert_int_equal(counters[1], 7 * cpus + cpus * (cpus - 1) / 2);
+	assert_int_equal(counters[2], 0);
+	programs_free(programs);
+}
+
+static void a_later_controller_goes_on_with_the_maps(void **state)
+{
+	struct sieve_netns published = { .cookie = 5, .generation = { 6, 7 }, .connectivity = { 0, SIEVE_USELESS } };
+	struct sieve_netns seen;
+	uint64_t counters[SIEVE_COUNTERS], cgroup = 99, beat = 0;
+	struct programs *first = load_programs(SIEVE_ACTION_ANSWER, pin_dir), *second;
+	__u32 id = map_id("counters");
+
+	(void)state;
+	write_counter(SIEVE_COUNTER_ANSWERED, 1000);
+	assert_int_equal(programs_set_netns(first, 4711, &published), 0);
+	assert_int_equal(programs_set_cgroups(first, &cgroup, 1, false), 0);
+	assert_int_equal(programs_beat(first, 123456789), 0);
+	second = load_programs(SIEVE_ACTION_REJECT, pin_dir);
+	assert_int_equal(map_id("counters"), id);
+	assert_int_equal(programs_counters(second, counters), 0);
+	assert_true(counters[SIEVE_COUNTER_ANSWERED] >= 1000);
+	assert_int_equal(programs_last_beat(second, &beat), 0);
+	assert_int_equal(beat, 123456789);
+	programs_free(first);
+	assert_true(has_netns(4711, &seen));
+	assert_memory_equal(&seen, &published, sizeof(seen));
+	/* both write the same maps */
+	assert_int_equal(programs_forget_netns(second, 4711), 0);
+	assert_false(has_netns(4711, &seen));
+	programs_free(second);
+}
+
+static void another_directory_is_another_instance(void **state)
+{
+	struct programs *first = load_programs(SIEVE_ACTION_ANSWER, pin_dir), *second;
+	uint64_t counters[SIEVE_COUNTERS];
+	__u32 id = map_id("counters");
+
+	(void)state;
+	write_counter(1, 1000);
+	fresh_pin_dir(pin_dir);
+	second = load_programs(SIEVE_ACTION_ANSWER, pin_dir);
+	assert_int_not_equal(map_id("counters"), id);
+	assert_int_equal(programs_counters(second, counters), 0);
+	assert_int_equal(counters[1], 0);
+	programs_free(first);
+	programs_free(second);
+}
+
+/* A map as an older version could have pinned it. */
+static __u32 pin_map(const char *name, enum bpf_map_type type, __u32 key, __u32 value, __u32 entries, __u32 flags)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = flags);
+	int fd = bpf_map_create(type, name, key, value, entries, &options);
+	struct bpf_map_info info = {};
+	__u32 size = sizeof(info);
+	char path[2 * PATH_MAX];
+
+	assert_true(fd >= 0);
+	assert_int_equal(bpf_obj_get_info_by_fd(fd, &info, &size), 0);
+	snprintf(path, sizeof(path), "%s/%s", pin_dir, name);
+	assert_int_equal(bpf_obj_pin(fd, path), 0);
+	close(fd);
+	return info.id;
+}
+
+static void maps_of_another_layout_are_replaced(void **state)
+{
+	static const struct {
+		const char *what, *name;
+		enum bpf_map_type type;
+		__u32 key, value, entries, flags;
+		bool is_kept;
+	} table[] = {
+		{ "ours", "counters", BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, SIEVE_COUNTERS, 0, true },
+		{ "a shorter one", "counters", BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, SIEVE_COUNTERS - 1, 0, false },
+		{ "another type", "counters", BPF_MAP_TYPE_ARRAY, 4, 8, SIEVE_COUNTERS, 0, false },
+		{ "ours", "heartbeat", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct sieve_heartbeat), 1, 0, true },
+		{ "larger values", "heartbeat", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct sieve_heartbeat) + 8, 1, 0, false },
+		{ "other flags", "heartbeat", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct sieve_heartbeat), 1, BPF_F_MMAPABLE,
+		  false },
+		{ "larger keys", "netns", BPF_MAP_TYPE_HASH, 8, sizeof(struct sieve_netns), 2048, BPF_F_NO_PREALLOC, false },
+		{ "another size", "events", BPF_MAP_TYPE_RINGBUF, 0, 0, 4096, 0, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_COUNT(table); i++) {
+		struct programs *programs;
+		uint64_t counters[SIEVE_COUNTERS];
+		__u32 id;
+
+		fresh_instance(state);
+		id = pin_map(table[i].name, table[i].type, table[i].key, table[i].value, table[i].entries, table[i].flags);
+		programs = load_programs(SIEVE_ACTION_ANSWER, pin_dir);
+		if ((map_id(table[i].name) == id) != table[i].is_kept)
+			fail_msg("%s: %s is %skept", table[i].name, table[i].what, table[i].is_kept ? "not " : "");
+		assert_int_equal(programs_counters(programs, counters), 0);
+		programs_free(programs);
+	}
+}
+
+static void a_pin_that_is_no_map_is_replaced(void **state)
+{
+	char path[2 * PATH_MAX];
+	int foreign = load_foreign(BPF_PROG_TYPE_SCHED_CLS, -1);
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/netns", pin_dir);
+	assert_int_equal(bpf_obj_pin(foreign, path), 0);
+	programs_free(load_programs(SIEVE_ACTION_ANSWER, pin_dir));
+	assert_true(map_id("netns") > 0);
+	close(foreign);
+}
+
+static void a_directory_that_cannot_hold_pins_is_named(void **state)
+{
+	const struct sieve_policy policy = { .ports = { 53 } };
+	struct programs *programs = NULL;
+	struct error error = {};
+
+	(void)state;
+	programs_silence_libbpf();
+	assert_true(programs_load(&policy, SANDBOX "/not-there", &programs, &error) < 0);
+	assert_null(programs);
+	assert_non_null(strstr(error.text, SANDBOX "/not-there"));
+}
+
+static void built_in_names_are_in_the_map(void **state)
+{
+	struct programs *programs = load_programs(SIEVE_ACTION_ANSWER, pin_dir);
+	uint64_t key, next, *previous = NULL;
+	int fd = open_pin("names");
+	unsigned int labels;
+	size_t count = 0;
+	__u32 flags;
+
+	(void)state;
+	for (; names_exempt[count]; count++) {
+		assert_int_equal(names_suffix(names_exempt[count], &key, &labels), 0);
+		flags = 0;
+		assert_int_equal(bpf_map_lookup_elem(fd, &key, &flags), 0);
+		assert_int_equal(flags, SIEVE_NAME_EXEMPT);
+	}
+	for (; bpf_map_get_next_key(fd, previous, &next) == 0; count--) {
+		key = next;
+		previous = &key;
+	}
+	assert_int_equal(count, 0);
+	close(fd);
+	programs_free(programs);
+}
+
+static void what_is_published_of_a_namespace_can_be_withdrawn(void **state)
+{
+	struct programs *programs = load_programs(SIEVE_ACTION_ANSWER, pin_dir);
+	const struct sieve_netns published = { .cookie = 1, .generation = { 2, 3 }, .connectivity = { 4, 5 }, .wake = 6 };
+	struct sieve_netns seen;
+
+	(void)state;
+	assert_int_equal(programs_forget_netns(programs, 10), -ENOENT);
+	assert_int_equal(programs_set_netns(programs, 10, &published), 0);
+	assert_true(has_netns(10, &seen));
+	assert_memory_equal(&seen, &published, sizeof(seen));
+	assert_false(has_netns(11, &seen));
+	assert_int_equal(programs_forget_netns(programs, 10), 0);
+	assert_false(has_netns(10, &seen));
+	programs_free(programs);
+}
+
+static void other_namespaces_are_forgotten_wherever_they_stand(void **state)
+{
+	struct programs *programs = load_programs(SIEVE_ACTION_ANSWER, pin_dir);
+	const struct sieve_netns published = { .cookie = 1 };
+	struct sieve_netns seen;
+
+	(void)state;
+	assert_int_equal(programs_forget_other_netns(programs, 50), 0);
+	for (__u32 mine = 1; mine <= 100; mine += 33) {
+		for (__u32 inum = 1; inum <= 100; inum++)
+			assert_int_equal(programs_set_netns(programs, inum, &published), 0);
+		assert_int_equal(programs_forget_other_netns(programs, mine), 0);
+		for (__u32 inum = 1; inum <= 100; inum++)
+			if (has_netns(inum, &seen) != (inum == mine))
+				fail_msg("of %u: %u", mine, inum);
+	}
+	/* none of ours: all go */
+	assert_int_equal(programs_forget_other_netns(programs, 4711), 0);
+	assert_false(has_netns(100, &seen));
+	programs_free(programs);
+}
+
+/* Exactly these, in scope. */
+static void assert_cgroups(const uint64_t *ids, size_t count)
+{
+	int fd = open_pin("cgroups");
+	uint64_t key, next, *previous = NULL;
+	size_t seen = 0;
+
+	for (; bpf_map_get_next_key(fd, previous, &next) == 0; seen++) {
+		key = next;
+		previous = &key;
+	}
+	assert_int_equal(seen, count);
+	for (size_t i = 0; i < count; i++) {
+		__u32 kind = 0;
+
+		if (bpf_map_lookup_elem(fd, &ids[i], &kind) != 0 || kind != SIEVE_CGROUP_SCOPE)
+			fail_msg("cgroup %llu: %u", (unsigned long long)ids[i], kind);
+	}
+	close(fd);
+}
+
+static void the_map_holds_exactly_the_cgroups_or_those_before_as_well(void **state)
+{
+	struct programs *programs = load_programs(SIEVE_ACTION_ANSWER, pin_dir);
+	const uint64_t before[] = { 1, 1ULL << 40, 3 }, now[] = { 3, 4, 5 };
+	const uint64_t both[] = { 1, 1ULL << 40, 3, 4, 5 };
+
+	(void)state;
+	assert_int_equal(programs_set_cgroups(programs, before, ARRAY_COUNT(before), false), 0);
+	assert_cgroups(before, ARRAY_COUNT(before));
+	assert_int_equal(programs_set_cgroups(programs, now, ARRAY_COUNT(now), true), 0);
+	assert_cgroups(both, ARRAY_COUNT(both));
+	assert_int_equal(programs_set_cgroups(programs, now, ARRAY_COUNT(now), false), 0);
+	assert_cgroups(now, ARRAY_COUNT(now));
+	assert_int_equal(programs_set_cgroups(programs, NULL, 0, true), 0);
+	assert_cgroups(now, ARRAY_COUNT(now));
+	assert_int_equal(programs_set_cgroups(programs, NULL, 0, false), 0);
+	assert_cgroups(NULL, 0);
+	programs_free(programs);
+}
+
+static void the_last_beat_is_read_back(void **state)
+{
+	struct programs *programs = load_programs(SIEVE_ACTION_ANSWER, pin_dir);
+	uint64_t beat = 99, now = clock_monotonic_ns();
+
+	(void)state;
+	assert_int_equal(programs_last_beat(programs, &beat), 0);
+	assert_int_equal(beat, 0);
+	assert_int_equal(programs_beat(programs, now), 0);
+	assert_int_equal(programs_last_beat(programs, &beat), 0);
+	assert_int_equal(beat, now);
+	programs_free(programs);
+}
+
+static void read_generation(struct programs *programs, __u32 generation[SIEVE_FAMILIES])
+{
+	struct stat status;
+	__u32 inum = 0;
+
+	assert_int_equal(programs_generation(programs, &inum, generation), 0);
+	assert_int_equal(stat("/proc/self/ns/net", &status), 0);
+	assert_int_equal(inum, status.st_ino);
+}
+
+static void a_new_route_is_a_new_generation_of_its_family(void **state)
+{
+	struct programs *programs = load_programs(SIEVE_ACTION_OBSERVE, pin_dir);
+	__u32 before[SIEVE_FAMILIES], after[SIEVE_FAMILIES];
+
+	(void)state;
+	run("ip link add h0 type veth peer name h1 && ip link set h1 up && ip link set h0 up");
+	pause_ms(100); /* the kernel's own IPv6 routes */
+	read_generation(programs, before);
+	read_generation(programs, after);
+	assert_memory_equal(before, after, sizeof(before));
+	run("ip -4 route add 198.51.100.0/24 dev h0");
+	read_generation(programs, after);
+	assert_int_not_equal(after[SIEVE_IPV4], before[SIEVE_IPV4]);
+	read_generation(programs, before);
+	run("ip -6 route add 2001:db8::/32 dev h0");
+	read_generation(programs, after);
+	assert_int_not_equal(after[SIEVE_IPV6], before[SIEVE_IPV6]);
+	assert_int_equal(after[SIEVE_IPV4], before[SIEVE_IPV4]);
+	fresh_netns();
+	read_generation(programs, before); /* of the other namespace */
+	programs_free(programs);
+}
+
+static void send_query(void)
+{
+	const struct sockaddr_in server = {
+		.sin_family = AF_INET,
+		.sin_port = htons(53),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sieve_work work;
+
+	assert_true(fd >= 0);
+	assert_int_equal(names_query("www.example.com", SIEVE_TYPE_AAAA, &work), 0);
+	assert_int_equal(sendto(fd, work.message, work.length, 0, (const struct sockaddr *)&server, sizeof(server)),
+			 work.length);
+	close(fd);
+}
+
+struct told {
+	unsigned int times;
+	uint32_t inum;
+};
+
+static void take_event(uint32_t inum, void *data)
+{
+	struct told *told = data;
+
+	told->times++;
+	told->inum = inum;
+}
+
+/* A query that is useless by what is published meets other generations: the controller is told, once. */
+static void a_query_that_meets_another_generation_is_an_event(void **state)
+{
+	struct programs *programs = load_programs(SIEVE_ACTION_ANSWER, pin_dir);
+	struct sieve_netns published = { .connectivity = { SIEVE_CONNECTED, SIEVE_USELESS } };
+	uint64_t counters[SIEVE_COUNTERS];
+	struct told told = {};
+	uint32_t inum;
+	int link;
+
+	(void)state;
+	link = bpf_link_create(programs_egress_fd(programs), 1, (enum bpf_attach_type)EGRESS_ATTACH_TYPE, NULL);
+	if (link < 0) {
+		programs_free(programs);
+		skip(); /* before Linux 6.6 */
+	}
+	assert_int_equal(programs_beat(programs, clock_monotonic_ns()), 0);
+	assert_int_equal(programs_generation(programs, &inum, published.generation), 0);
+	assert_int_equal(programs_set_netns(programs, inum, &published), 0);
+	programs_set_event_callback(programs, take_event, &told);
+	send_query(); /* the twin, with these generations: it is answered */
+	assert_int_equal(programs_read_events(programs), 0);
+	assert_int_equal(told.times, 0);
+	published.generation[SIEVE_IPV6]++;
+	assert_int_equal(programs_set_netns(programs, inum, &published), 0);
+	send_query();
+	send_query(); /* who is awake need not be woken */
+	assert_int_equal(programs_read_events(programs), 0);
+	assert_int_equal(told.times, 1);
+	assert_int_equal(told.inum, inum);
+	assert_int_equal(programs_set_netns(programs, inum, &published), 0);
+	send_query();
+	assert_int_equal(programs_read_events(programs), 0);
+	assert_int_equal(told.times, 2);
+	programs_set_event_callback(programs, NULL, NULL);
+	assert_int_equal(programs_set_netns(programs, inum, &published), 0);
+	send_query();
+	assert_int_equal(programs_read_events(programs), 0);
+	assert_int_equal(told.times, 2);
+	assert_int_equal(programs_counters(programs, counters), 0);
+	assert_int_equal(counters[SIEVE_COUNTER_ANSWERED + SIEVE_IPV6], 1);
+	assert_int_equal(counters[SIEVE_REASON_changed], 4);
+	close(link);
+	programs_free(programs);
+}
+
+static void programs_are_known_by_the_maps_they_share(void **state)
+{
+	struct programs *first, *second, *other;
+	int foreign = load_foreign(BPF_PROG_TYPE_SCHED_CLS, -1);
+	char first_dir[PATH_MAX];
+	uint32_t instance;
+
+	(void)state;
+	strcpy(first_dir, pin_dir);
+	assert_int_equal(programs_instance_id(first_dir), 0);
+	first = load_programs(SIEVE_ACTION_ANSWER, first_dir);
+	second = load_programs(SIEVE_ACTION_OBSERVE, first_dir);
+	fresh_pin_dir(pin_dir);
+	other = load_programs(SIEVE_ACTION_ANSWER, pin_dir);
+	instance = programs_instance_id(first_dir);
+	assert_true(instance > 0);
+	assert_int_not_equal(programs_instance_id(pin_dir), instance);
+	assert_true(programs_is_of_instance(program_id(programs_egress_fd(first)), instance));
+	assert_true(programs_is_of_instance(program_id(programs_cgroup_fd(second)), instance));
+	assert_false(programs_is_of_instance(program_id(programs_egress_fd(other)), instance));
+	assert_false(programs_is_of_instance(program_id(foreign), instance));
+	assert_false(programs_is_of_instance(0, instance));
+	close(foreign);
+	programs_free(first);
+	programs_free(second);
+	programs_free(other);
+}
+
+static void unpinning_removes_the_maps_pins_and_no_others(void **state)
+{
+	struct error error = {};
+	char path[2 * PATH_MAX];
+
+	(void)state;
+	programs_free(load_programs(SIEVE_ACTION_ANSWER, pin_dir));
+	pin_map("others", BPF_MAP_TYPE_ARRAY, 4, 4, 1, 0);
+	assert_int_equal(programs_unpin(pin_dir, &error), 0);
+	run("test \"$(ls %s)\" = others", pin_dir);
+	assert_int_equal(programs_unpin(pin_dir, &error), 0);
+	/* what cannot be removed is named */
+	snprintf(path, sizeof(path), "%s/cgroups", pin_dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_true(programs_unpin(pin_dir, &error) < 0);
+	assert_non_null(strstr(error.text, path));
+}
+
+static void no_descriptor_is_left_open(void **state)
+{
+	int before = dup(0), after;
+
+	(void)state;
+	close(before);
+	programs_free(load_programs(SIEVE_ACTION_ANSWER, pin_dir));
+	programs_free(load_programs(SIEVE_ACTION_ANSWER, pin_dir));
+	programs_instance_id(pin_dir);
+	after = dup(0);
+	close(after);
+	assert_int_equal(before, after);
+}
+
+/* Both words of the sets that capset(2) takes. */
+static void keep_capabilities(uint64_t set)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = {};
+
+	for (int i = 0; i < 2; i++) {
+		data[i].permitted = (__u32)(set >> 32 * i);
+		data[i].effective = data[i].permitted;
+	}
+	CHILD_CHECK(syscall(SYS_capset, &header, data) == 0);
+}
+
+#define CAPABILITY(number) (1ULL << (number))
+#define NEEDED (CAPABILITY(CAP_BPF) | CAPABILITY(CAP_NET_ADMIN) | CAPABILITY(CAP_PERFMON))
+
+static void load_with(uint64_t capabilities, int *ret_result, struct error *ret_error)
+{
+	const struct sieve_policy policy = { .stale_after_ns = 1, .ports = { 53 }, .families = 3, .whole_host = 1 };
+	struct programs *programs = NULL;
+
+	keep_capabilities(capabilities);
+	*ret_result = programs_load(&policy, pin_dir, &programs, ret_error);
+	programs_free(programs);
+}
+
+static void three_capabilities_are_enough(void **state)
+{
+	pid_t child = fork_child();
+
+	(void)state;
+	if (child == 0) {
+		struct error error = {};
+		int r;
+
+		load_with(NEEDED, &r, &error);
+		child_check(r == 0, error.text);
+		_exit(0);
+	}
+	expect_exit(child, 0);
+}
+
+static void without_one_of_them_it_is_named_and_libbpf_is_silent(void **state)
+{
+	static const uint64_t sets[] = {
+		0,
+		NEEDED & ~CAPABILITY(CAP_BPF),
+		NEEDED & ~CAPABILITY(CAP_NET_ADMIN),
+		NEEDED & ~CAPABILITY(CAP_PERFMON),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(sets); i++) {
+		pid_t child = fork_child();
+
+		if (child == 0) {
+			int output = open(SANDBOX, O_TMPFILE | O_RDWR, 0600), saved = dup(2), r;
+			struct error error = {};
+
+			CHILD_CHECK(output >= 0 && saved >= 0 && dup2(output, 2) == 2);
+			load_with(sets[i], &r, &error);
+			dup2(saved, 2);
+			child_check(r < 0 && error.kind == ERROR_PRIVILEGE, error.text);
+			child_check(strstr(error.text, "CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON"), error.text);
+			CHILD_CHECK(lseek(output, 0, SEEK_END) == 0);
+			_exit(0);
+		}
+		expect_exit(child, 0);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(every_action_loads_only_what_it_needs, fresh_instance),
+		cmocka_unit_test_setup(maps_are_pinned_for_root_and_nothing_else_is, fresh_instance),
+		cmocka_unit_test_setup(counters_are_sums_over_all_cpus, fresh_instance),
+		cmocka_unit_test_setup(a_later_controller_goes_on_with_the_maps, fresh_instance),
+		cmocka_unit_test_setup(another_directory_is_another_instance, fresh_instance),
+		cmocka_unit_test_setup(maps_of_another_layout_are_replaced, fresh_instance),
+		cmocka_unit_test_setup(a_pin_that_is_no_map_is_replaced, fresh_instance),
+		cmocka_unit_test_setup(a_directory_that_cannot_hold_pins_is_named, fresh_instance),
+		cmocka_unit_test_setup(built_in_names_are_in_the_map, fresh_instance),
+		cmocka_unit_test_setup(what_is_published_of_a_namespace_can_be_withdrawn, fresh_instance),
+		cmocka_unit_test_setup(other_namespaces_are_forgotten_wherever_they_stand, fresh_instance),
+		cmocka_unit_test_setup(the_map_holds_exactly_the_cgroups_or_those_before_as_well, fresh_instance),
+		cmocka_unit_test_setup(the_last_beat_is_read_back, fresh_instance),
+		cmocka_unit_test_setup(a_new_route_is_a_new_generation_of_its_family, fresh_instance),
+		cmocka_unit_test_setup(a_query_that_meets_another_generation_is_an_event, fresh_instance),
+		cmocka_unit_test_setup(programs_are_known_by_the_maps_they_share, fresh_instance),
+		cmocka_unit_test_setup(unpinning_removes_the_maps_pins_and_no_others, fresh_instance),
+		cmocka_unit_test_setup(no_descriptor_is_left_open, fresh_instance),
+		cmocka_unit_test_setup(three_capabilities_are_enough, fresh_instance),
+		cmocka_unit_test_setup(without_one_of_them_it_is_named_and_libbpf_is_silent, fresh_instance),
+	};
+
+	return cmocka_run_group_tests(tests, enter_sandbox, leave_sandbox);
+}
