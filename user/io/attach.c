@@ -197,6 +197,10 @@ static int add_entry(struct attachments *attachments, const struct link *link, c
 	r = attach_one(attachments, programs, &entry);
 	if (r == -ENODEV)
 		return 0; /* gone meanwhile; its message follows */
+	if (r == -EBUSY)
+		return fail(error, EBUSY,
+			    "cannot attach to %s: an ingress qdisc, or a foreign filter with our handle, is in the way; `tc qdisc show dev %s` and `tc filter show dev %s egress` show it",
+			    link->name, link->name, link->name);
 	if (r < 0)
 		return fail(error, -r, "cannot attach to %s: %s", link->name, strerror(-r));
 	attachments->entries[attachments->count++] = entry;

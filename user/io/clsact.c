@@ -39,8 +39,21 @@ static int find_filter(const struct clsact *clsact)
 	return instance && programs_is_of_instance(options.prog_id, instance) ? 1 : -EBUSY;
 }
 
+/*
+ * An ingress qdisc takes a filter for egress without a word, and hands it what comes in: there is only one
+ * list of filters, and it shows on either side.
+ */
+static bool is_on_ingress(const struct clsact *clsact, uint32_t program_id)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)clsact->ifindex, .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, options, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
+
+	return bpf_tc_query(&hook, &options) == 0 && options.prog_id == program_id;
+}
+
 int clsact_attach(const struct clsact *clsact, int program_fd)
 {
+	LIBBPF_OPTS(bpf_tc_opts, place, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)clsact->ifindex, .attach_point = BPF_TC_EGRESS);
 	LIBBPF_OPTS(bpf_tc_opts, options, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY, .prog_fd = program_fd);
 	char mark[PATH_MAX];
@@ -58,7 +71,12 @@ int clsact_attach(const struct clsact *clsact, int program_fd)
 		format_mark(mark, clsact);
 		mkdir(mark, 0700);
 	}
-	return bpf_tc_attach(&hook, &options);
+	r = bpf_tc_attach(&hook, &options);
+	if (r == 0 && is_on_ingress(clsact, options.prog_id)) {
+		bpf_tc_detach(&hook, &place);
+		return -EBUSY;
+	}
+	return r;
 }
 
 static int count_filter(const struct nlmsghdr *message, void *data)

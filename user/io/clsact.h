@@ -15,7 +15,10 @@ struct clsact {
 	uint32_t ifindex;
 };
 
-/* Attach the program, or replace that of an earlier controller. -EBUSY: a foreign filter has our place. */
+/*
+ * Attach the program, or replace that of an earlier controller. -EBUSY: a foreign filter has our place, or an
+ * ingress qdisc that of ours.
+ */
 int clsact_attach(const struct clsact *clsact, int program_fd);
 
 /* Remove our filter if there is one, and the qdisc if we made it and nothing else is on it. 0 or -errno. */
