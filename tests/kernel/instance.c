@@ -524,6 +524,40 @@ static void a_client_that_does_not_read_does_not_keep_the_controller(void **stat
 	free(answer);
 }
 
+/* It begins to read only when the controller has paused once: the answer goes on where it was. */
+static void a_client_that_reads_late_gets_the_answer_whole(void **state)
+{
+	const size_t length = 2000000;
+	char *answer = malloc(length + 1), part[65536];
+	size_t got = 0;
+	int pair[2];
+	pid_t child;
+	ssize_t r;
+
+	(void)state;
+	assert_non_null(answer);
+	for (size_t i = 0; i < length; i++)
+		answer[i] = (char)('a' + i % 23);
+	answer[length] = '\0';
+	make_pair(pair);
+	child = fork_child();
+	if (child == 0) {
+		CHILD_CHECK(instance_answer(pair[1], answer) == 0);
+		_exit(0);
+	}
+	close(pair[1]);
+	pause_ms(700);
+	while ((r = read(pair[0], part, sizeof(part))) > 0) {
+		assert_true(got + (size_t)r <= length);
+		assert_memory_equal(part, answer + got, (size_t)r);
+		got += (size_t)r;
+	}
+	assert_int_equal(got, length);
+	expect_exit(child, 0);
+	close(pair[0]);
+	free(answer);
+}
+
 static void removing_leaves_nothing_of_ours(void **state)
 {
 	struct error error;
@@ -574,6 +608,7 @@ int main(void)
 		cmocka_unit_test_setup(a_client_that_asks_nothing_does_not_keep_the_controller, fresh_run_dir),
 		cmocka_unit_test_setup(a_question_is_cut_to_the_room_there_is, fresh_run_dir),
 		cmocka_unit_test_setup(a_client_that_does_not_read_does_not_keep_the_controller, fresh_run_dir),
+		cmocka_unit_test_setup(a_client_that_reads_late_gets_the_answer_whole, fresh_run_dir),
 		cmocka_unit_test_setup(removing_leaves_nothing_of_ours, fresh_run_dir),
 		cmocka_unit_test_setup(removing_leaves_what_is_not_ours, fresh_run_dir),
 	};
