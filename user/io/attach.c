@@ -216,6 +216,15 @@ static void drop_entry(struct attachments *attachments, struct attached *entry)
 	*entry = attachments->entries[--attachments->count];
 }
 
+/* Not if the device is gone, though another one may have its index by now, or somebody detached the link. */
+static bool is_live(const struct attached *entry)
+{
+	struct link_info info;
+
+	return entry->hook != ATTACH_TCX ||
+	       (get_link_info(entry->link_fd, &info) == 0 && info.tcx.ifindex == entry->link.ifindex);
+}
+
 static bool keep_known(const struct attach_pin *pin, void *data)
 {
 	struct attachments *attachments = data;
@@ -237,8 +246,11 @@ int attach_reconcile(struct attachments *attachments, const struct programs *pro
 	r = links_list(&links, &count);
 	if (r < 0)
 		return fail(error, -r, "cannot list the network interfaces: %s", strerror(-r));
-	for (size_t i = 0; i < attachments->count; i++)
+	for (size_t i = attachments->count; i-- > 0;) {
 		attachments->entries[i].is_there = false;
+		if (!is_live(&attachments->entries[i]))
+			drop_entry(attachments, &attachments->entries[i]);
+	}
 	for (size_t i = 0; i < count; i++) {
 		struct attached *entry = find_entry(attachments, links[i].ifindex);
 
