@@ -33,6 +33,7 @@ musl                  musl-tools                musl-gcc,musl-libc-static    -
 Go                    golang-go                 golang                       go
 c-ares                libc-ares-dev             c-ares-devel                 c-ares-dev
 ip                    iproute2                  iproute                      iproute2
+tc                    -                         iproute-tc                   -
 nft                   nftables                  nftables                     nftables
 ethtool               ethtool                   ethtool                      ethtool
 nsenter,setpriv       util-linux                util-linux                   util-linux,util-linux-misc,setpriv
