@@ -153,6 +153,8 @@ static void take_message(const struct nlmsghdr *message, void *data)
 		namespace->links_changed = true;
 	if (connectivity_concerns(message, &namespace->seen, &namespace->config->connectivity))
 		namespace_trigger(namespace, reading->now);
+	else
+		namespace->seen.complete = false; /* nothing to the programs, but perhaps a default route */
 }
 
 void namespace_read(struct namespace *namespace, uint64_t now)
