@@ -376,17 +376,20 @@ static void a_pin_that_is_something_else_is_replaced(void **state)
 	__u32 ids[PROGRAMS_MAX];
 
 	(void)state;
-	format_pin(path, netns_inum(), if_nametoindex("h0"));
+	format_pin(path, netns_inum(), if_nametoindex("lo"));
 	assert_int_equal(bpf_obj_pin(map, path), 0);
 	close(map);
-	/* a link, but to another device */
-	link = bpf_link_create(foreign, (int)if_nametoindex("lo"), TCX_EGRESS, NULL);
+	/* a link, but to another device, which has a later turn */
+	assert_true(if_nametoindex("h1") < if_nametoindex("h0"));
+	link = bpf_link_create(foreign, (int)if_nametoindex("h0"), TCX_EGRESS, NULL);
 	format_pin(path, netns_inum(), if_nametoindex("h1"));
 	assert_int_equal(bpf_obj_pin(link, path), 0);
 	reconcile();
-	expect_ours_alone("h0");
+	expect_ours_alone("lo");
 	expect_ours_alone("h1");
-	assert_int_equal(query_egress("lo", ids), 2);
+	assert_int_equal(query_egress("h0", ids), 2);
+	assert_int_equal(ids[0], ours());
+	assert_int_equal(ids[1], program_id(foreign));
 	assert_int_not_equal(pinned_link(if_nametoindex("h1")), id_of_link(link));
 	close(link);
 	close(foreign);
@@ -394,21 +397,28 @@ static void a_pin_that_is_something_else_is_replaced(void **state)
 
 static void a_link_that_cannot_be_pinned_is_not_left_attached(void **state)
 {
-	char path[2 * PATH_MAX];
+	char first[2 * PATH_MAX], second[2 * PATH_MAX];
 	struct error error = {};
+	unsigned int before;
 
 	(void)state;
-	format_pin(path, netns_inum(), if_nametoindex("h0"));
-	assert_int_equal(mkdir(path, 0700), 0);
+	format_pin(first, netns_inum(), if_nametoindex("lo"));
+	format_pin(second, netns_inum(), if_nametoindex("h1"));
+	assert_int_equal(mkdir(first, 0700), 0);
+	assert_int_equal(mkdir(second, 0700), 0);
+	before = count_descriptors();
 	assert_int_equal(attach_reconcile(&attachments, programs, &error), -EEXIST);
-	assert_non_null(strstr(error.text, "cannot attach to h0"));
-	assert_null(find_entry("h0"));
-	expect_nothing("h0");
-	expect_ours_alone("lo"); /* the others are done all the same */
-	expect_ours_alone("h1");
-	assert_int_equal(rmdir(path), 0);
+	assert_non_null(strstr(error.text, "cannot attach to lo"));
+	assert_int_equal(attachments.count, 1);
+	expect_nothing("lo");
+	expect_nothing("h1");
+	expect_ours_alone("h0"); /* the others are done all the same */
+	assert_int_equal(count_descriptors(), before + 1);
+	assert_int_equal(rmdir(first), 0);
+	assert_int_equal(rmdir(second), 0);
 	reconcile();
-	expect_ours_alone("h0");
+	expect_ours_alone("lo");
+	expect_ours_alone("h1");
 }
 
 static int attach_foreign(int program, const char *device)
@@ -540,10 +550,9 @@ static void nothing_is_swept_where_nothing_is(void **state)
 
 static void no_descriptor_is_left_open(void **state)
 {
-	int before = dup(0), after;
+	unsigned int before = count_descriptors();
 
 	(void)state;
-	close(before);
 	for (int times = 0; times < 3; times++) {
 		reconcile();
 		run("ip link del dev h0 && ip link add h0 type veth peer name h1");
@@ -552,9 +561,7 @@ static void no_descriptor_is_left_open(void **state)
 		attach_release(&attachments);
 		attachments = fresh_attachments();
 	}
-	after = dup(0);
-	close(after);
-	assert_int_equal(before, after);
+	assert_int_equal(count_descriptors(), before);
 }
 
 /* A cgroup of the test's own, by a fresh name. */
@@ -629,6 +636,28 @@ static void a_cgroup_gets_the_program_once_whoever_attaches(void **state)
 	expect_in_cgroup(fd, ours_in_cgroups(), 0);
 	assert_int_equal(pinned_cgroup_link(cgroup.id), link);
 	close(fd);
+}
+
+static void a_pin_of_another_cgroups_link_is_replaced(void **state)
+{
+	int foreign = load_foreign(BPF_PROG_TYPE_CGROUP_SKB, 1), fd, other_fd, link;
+	char path[PATH_MAX], other_path[PATH_MAX], pin[2 * PATH_MAX];
+	struct cgroup cgroup = fresh_cgroup("", path, &fd);
+
+	(void)state;
+	fresh_cgroup("", other_path, &other_fd);
+	link = bpf_link_create(foreign, other_fd, BPF_CGROUP_INET_EGRESS, NULL);
+	snprintf(pin, sizeof(pin), "%s/cgroup-%llu", pin_dir, (unsigned long long)cgroup.id);
+	assert_int_equal(bpf_obj_pin(link, pin), 0);
+	assert_false(attach_cgroup_is_live(pin_dir, cgroup.id));
+	attach_to(&cgroup, fd);
+	expect_in_cgroup(fd, ours_in_cgroups(), 0);
+	expect_in_cgroup(other_fd, program_id(foreign), 0);
+	assert_true(attach_cgroup_is_live(pin_dir, cgroup.id));
+	close(link);
+	close(foreign);
+	close(fd);
+	close(other_fd);
 }
 
 static void only_the_pin_of_a_cgroup_keeps_its_program(void **state)
@@ -773,6 +802,7 @@ int main(void)
 		WITH_VETH(nothing_is_swept_where_nothing_is),
 		WITH_VETH(no_descriptor_is_left_open),
 		WITH_CGROUP(a_cgroup_gets_the_program_once_whoever_attaches),
+		WITH_CGROUP(a_pin_of_another_cgroups_link_is_replaced),
 		WITH_CGROUP(only_the_pin_of_a_cgroup_keeps_its_program),
 		WITH_CGROUP(interfaces_are_reconciled_without_regard_to_cgroups),
 		WITH_CGROUP(a_removed_cgroup_is_not_live_and_its_successor_is_attached_to),

@@ -134,6 +134,18 @@ static inline void child_check(bool is_true, const char *phrase)
 
 #define CHILD_CHECK(condition) child_check(condition, #condition)
 
+static inline unsigned int count_descriptors(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	unsigned int count = 0;
+
+	assert_non_null(directory);
+	while (readdir(directory))
+		count++;
+	closedir(directory);
+	return count;
+}
+
 /* A child that ends with its parent. */
 static inline pid_t fork_child(void)
 {

@@ -32,7 +32,7 @@ static inline void programs_freep(struct programs **programs)
 	programs_free(*programs);
 }
 
-/* File descriptors of the programs, owned by `programs`; -1 for one that the action does not need. */
+/* File descriptors of the programs, owned by `programs`; negative for one that the action does not need. */
 int programs_egress_fd(const struct programs *programs);
 int programs_cgroup_fd(const struct programs *programs);
 
