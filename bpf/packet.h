@@ -75,7 +75,7 @@ static __always_inline bool has_source_route(struct __sk_buff *skb, __u32 header
 /*
  * Take the work area for this run, before the first write to it. At the cgroup hooks another packet of the
  * same CPU can come in between, in softirq or after preemption; it takes the area, and who was interrupted
- * sees that at the end (still_mine()).
+ * sees that at the end (still_mine()). He may have written to it meanwhile, so neither may go on with it.
  */
 static __always_inline __u32 take(struct sieve_packet *packet)
 {
@@ -85,10 +85,13 @@ static __always_inline __u32 take(struct sieve_packet *packet)
 	return run;
 }
 
-static __always_inline bool still_mine(const struct sieve_packet *packet, __u32 run)
+static __always_inline bool still_mine(struct sieve_packet *packet, __u32 run)
 {
 	SIEVE_FORGET();
-	return packet->run == run;
+	if (packet->run == run)
+		return true;
+	packet->run = 0;
+	return false;
 }
 
 static __always_inline enum sieve_kind find_ipv4(struct __sk_buff *skb, struct sieve_packet *packet, __u32 *ret_run)

@@ -40,6 +40,10 @@ static __always_inline enum sieve_reason judge(struct __sk_buff *skb, const stru
 	if (reason || !state)
 		return reason;
 	learn(work, generation_facts(net, state, work->question.family & 1));
+	/* Again, for the controller may have published meanwhile: what stands beside that generation counts. */
+	reason = sieve_connectivity_reason(state->connectivity[work->question.family & 1]);
+	if (reason)
+		return reason;
 	learn(work, nat_facts(skb, packet));
 	if (!policy.filter_servers)
 		learn(work, server_facts(skb, packet));

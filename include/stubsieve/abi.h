@@ -10,7 +10,10 @@
 
 #include <linux/types.h>
 
-/* Raised when a pinned map of an older program can no longer be read. Part of the map names' check. */
+/*
+ * To be raised with every change of what a map's keys and values mean, the order of reasons.def among them.
+ * The maps are pinned under names that end in it, so programs of two versions never share a map.
+ */
 #define SIEVE_ABI_VERSION 1
 
 /* An address family as an array index; also the family whose address a query asks for. */

@@ -65,7 +65,7 @@ static bool has_mark(void)
 {
 	char path[2 * PATH_MAX];
 
-	snprintf(path, sizeof(path), "%s/clsact-%u-%u", pin_dir, h0.netns, h0.ifindex);
+	snprintf(path, sizeof(path), "%s/qdisc-%u-%u", pin_dir, h0.netns, h0.ifindex);
 	return access(path, F_OK) == 0;
 }
 
@@ -192,7 +192,8 @@ static void a_foreign_filter_in_our_place_is_left_alone(void **state)
 	close(foreign);
 }
 
-static void a_filter_of_another_instance_is_foreign(void **state)
+/* There is one place in a namespace, and no capability is needed to know our program there by its name. */
+static void a_filter_whose_pins_are_gone_is_taken_over(void **state)
 {
 	struct programs *other;
 	char other_dir[PATH_MAX];
@@ -200,10 +201,15 @@ static void a_filter_of_another_instance_is_foreign(void **state)
 	(void)state;
 	fresh_pin_dir(other_dir);
 	other = load_programs(SIEVE_ACTION_ANSWER, other_dir);
-	run("tc qdisc add dev h0 clsact");
-	attach_foreign("h0", BPF_TC_EGRESS, OUR_HANDLE, OUR_PRIORITY, programs_egress_fd(other));
-	expect_untouched(program_id(programs_egress_fd(other)));
+	h0.pin_dir = other_dir;
+	assert_int_equal(clsact_attach(&h0, programs_egress_fd(other)), 0);
 	programs_free(other);
+	h0.pin_dir = pin_dir;
+	attach_ours();
+	expect_tc("h0", 1, true);
+	assert_int_equal(clsact_detach(&h0), 0);
+	expect_tc("h0", 0, true); /* whose qdisc it is was noted in the other directory */
+	run("tc qdisc del dev h0 clsact");
 }
 
 static void a_filter_in_a_place_beside_ours_is_left_alone(void **state)
@@ -346,7 +352,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_qdisc_that_was_there_stays, enter, leave),
 		cmocka_unit_test_setup_teardown(a_qdisc_that_somebody_has_come_to_use_stays, enter, leave),
 		cmocka_unit_test_setup_teardown(a_foreign_filter_in_our_place_is_left_alone, enter, leave),
-		cmocka_unit_test_setup_teardown(a_filter_of_another_instance_is_foreign, enter, leave),
+		cmocka_unit_test_setup_teardown(a_filter_whose_pins_are_gone_is_taken_over, enter, leave),
 		cmocka_unit_test_setup_teardown(a_filter_in_a_place_beside_ours_is_left_alone, enter, leave),
 		cmocka_unit_test_setup_teardown(a_filter_of_another_kind_in_our_place_is_left_alone, enter, leave),
 		cmocka_unit_test_setup_teardown(an_ingress_qdisc_is_no_place_for_us, enter, leave),

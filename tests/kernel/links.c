@@ -72,9 +72,9 @@ static void devices_are_listed_with_type_and_name(void **state)
 	assert_int_equal(find_link("tun0").type, ARPHRD_NONE);
 	assert_int_equal(find_link("tap0").type, ARPHRD_ETHER);
 	assert_int_equal(count_links(), 6);
-	assert_false(find_link("h0").is_vrf);
-	assert_false(find_link("br0").is_vrf);
-	assert_false(find_link("lo").is_vrf);
+	assert_false(find_link("h0").is_indirect);
+	assert_false(find_link("br0").is_indirect);
+	assert_false(find_link("lo").is_indirect);
 }
 
 static void a_vlan_is_listed_like_its_parent(void **state)
@@ -93,9 +93,9 @@ static void a_vrf_is_told_from_its_members(void **state)
 	if (!try("ip link add red type vrf table 100"))
 		skip();
 	run("ip link set h0 master red");
-	assert_true(find_link("red").is_vrf);
+	assert_true(find_link("red").is_indirect);
 	assert_int_equal(find_link("red").type, ARPHRD_ETHER);
-	assert_false(find_link("h0").is_vrf);
+	assert_false(find_link("h0").is_indirect);
 }
 
 static void a_device_that_is_renamed_has_its_new_name(void **state)
@@ -107,7 +107,7 @@ static void a_device_that_is_renamed_has_its_new_name(void **state)
 	before = find_link("h0").ifindex;
 	run("ip link set h0 name vrf");
 	assert_int_equal(find_link("vrf").ifindex, before);
-	assert_false(find_link("vrf").is_vrf);
+	assert_false(find_link("vrf").is_indirect);
 	run("ip link del dev vrf");
 	assert_int_equal(count_links(), 1);
 }
@@ -206,7 +206,7 @@ static void an_answer_can_be_made_on_what_the_table_says(void **state)
 		if (link_is_fit(&link, true) != table[i].with_tcx || link_is_fit(&link, false) != table[i].without_tcx)
 			fail_msg("%s: with tcx %d, without %d", table[i].what, link_is_fit(&link, true),
 				 link_is_fit(&link, false));
-		link.is_vrf = true;
+		link.is_indirect = true;
 		assert_false(link_is_fit(&link, true));
 		assert_false(link_is_fit(&link, false));
 	}

@@ -64,7 +64,7 @@ static struct sieve_netns read_map(uint32_t key)
 	char path[2 * PATH_MAX];
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/netns", pin_dir);
+	snprintf(path, sizeof(path), "%s/netns-%d", pin_dir, SIEVE_ABI_VERSION);
 	fd = bpf_obj_get(path);
 	assert_true(fd >= 0);
 	if (bpf_map_lookup_elem(fd, &key, &seen) != 0)
@@ -193,7 +193,7 @@ static void a_route_that_goes_acts_after_settling(void **state)
 	run("ip -4 route add 192.0.2.0/24 dev h0 && ip -6 route add 2001:db8::/32 dev h0");
 	open_namespace();
 	assert_published(SIEVE_CONNECTED, SIEVE_CONNECTED);
-	assert_int_equal(namespace_due(&namespace, clock_monotonic_ns()), 0);
+	assert_true(namespace_due(&namespace, clock_monotonic_ns()) > clock_monotonic_ns() + 20 * CLOCK_SECOND_NS);
 	run("ip -6 route del 2001:db8::/32 dev h0");
 	work_until_idle();
 	assert_published(SIEVE_CONNECTED, SIEVE_SETTLING);
@@ -203,7 +203,7 @@ static void a_route_that_goes_acts_after_settling(void **state)
 	work_for(SETTLE_NS);
 	assert_published(SIEVE_CONNECTED, SIEVE_USELESS);
 	assert_generation_is_the_kernels();
-	assert_int_equal(namespace_due(&namespace, clock_monotonic_ns()), 0);
+	assert_true(namespace_due(&namespace, clock_monotonic_ns()) > clock_monotonic_ns() + 20 * CLOCK_SECOND_NS);
 }
 
 /* Routes that vanish without a message of their own. */
@@ -333,20 +333,27 @@ static void a_look_clears_the_wake_up_call(void **state)
 	assert_int_equal(read_map(namespace.inum).wake, 0);
 }
 
+static const struct connectivity_family *detail_of(enum sieve_family family)
+{
+	const struct connectivity *detail = namespace_detail(&namespace);
+
+	assert_non_null(detail);
+	assert_true(detail->complete);
+	return &detail->family[family];
+}
+
 static void details_are_there_when_asked_for(void **state)
 {
 	(void)state;
 	run("ip -4 route add 192.0.2.0/24 dev h0");
 	open_namespace();
 	assert_false(namespace.seen.complete);
-	assert_int_equal(namespace_survey_detail(&namespace), 0);
-	assert_true(namespace.seen.complete);
-	assert_false(namespace.seen.family[SIEVE_IPV4].is_default);
-	assert_false(namespace.seen.family[SIEVE_IPV4].address);
+	assert_false(detail_of(SIEVE_IPV4)->is_default);
+	assert_false(detail_of(SIEVE_IPV4)->address);
+	assert_false(namespace.seen.complete); /* what the verdict rests on is not touched */
 	run("ip -4 addr add 198.51.100.1/24 dev h0");
 	work_until_idle();
-	assert_int_equal(namespace_survey_detail(&namespace), 0);
-	assert_true(namespace.seen.family[SIEVE_IPV4].address);
+	assert_true(detail_of(SIEVE_IPV4)->address);
 }
 
 /* The family stands on a witness, so the verdict needs no look; what people are shown does. */
@@ -355,12 +362,10 @@ static void details_follow_routes_that_do_not_matter_to_the_verdict(void **state
 	(void)state;
 	run("ip -4 route add 192.0.2.0/24 dev h0");
 	open_namespace();
-	assert_int_equal(namespace_survey_detail(&namespace), 0);
-	assert_false(namespace.seen.family[SIEVE_IPV4].is_default);
+	assert_false(detail_of(SIEVE_IPV4)->is_default);
 	run("ip -4 route add default dev h0 metric 50");
 	work_until_idle();
-	assert_int_equal(namespace_survey_detail(&namespace), 0);
-	assert_true(namespace.seen.family[SIEVE_IPV4].is_default);
+	assert_true(detail_of(SIEVE_IPV4)->is_default);
 }
 
 static void interfaces_that_come_are_attached_to_from_then_on(void **state)
@@ -463,7 +468,7 @@ static void closing_leaves_attachments_and_no_descriptor(void **state)
 		open_namespace();
 		assert_int_equal(namespace_attach(&namespace, &error), 0);
 		work_until_idle();
-		namespace_survey_detail(&namespace);
+		namespace_detail(&namespace);
 		namespace_close(&namespace);
 	}
 	assert_int_equal(count_descriptors(), before);

@@ -224,9 +224,24 @@ static void a_line_for_people_never_outgrows_its_buffer(void **state)
 	config_init(&config);
 	assert_int_equal(config_set(&config, word, "answer", error), -EINVAL);
 	assert_true(strlen(error) < sizeof(error));
-	assert_int_equal(config_set(&config, "fail-open-after", word, error), -EINVAL);
-	assert_non_null(strstr(error, "fail-open-after takes seconds, not \"xxx"));
+	assert_int_equal(config_set(&config, "settle", word, error), -EINVAL);
+	assert_non_null(strstr(error, "settle takes seconds, not \"xxx"));
 	assert_true(strlen(error) < sizeof(error));
+}
+
+static void a_controller_may_be_silent_for_half_a_second_at_least(void **state)
+{
+	struct config config;
+	char error[CONFIG_ERROR_MAX];
+
+	(void)state;
+	config_init(&config);
+	take(&config, "fail-open-after", "0.5");
+	assert_int_equal(config.fail_open_after_ns, SECOND / 2);
+	assert_int_equal(config_set(&config, "fail-open-after", "0", error), -EINVAL);
+	assert_int_equal(config_set(&config, "fail-open-after", "0.499", error), -EINVAL);
+	assert_non_null(strstr(error, "at least 0.5"));
+	assert_int_equal(config.fail_open_after_ns, SECOND / 2);
 }
 
 static void ports_are_numbers_but_those_of_multicast_dns(void **state)
@@ -330,7 +345,6 @@ static const struct {
 	size_t offset;
 } seconds_keys[] = {
 	{ "settle", offsetof(struct config, settle_ns) },
-	{ "fail-open-after", offsetof(struct config, fail_open_after_ns) },
 	{ "fail-open-spread", offsetof(struct config, fail_open_spread_ns) },
 };
 
@@ -578,6 +592,7 @@ int main(void)
 		cmocka_unit_test(a_cgroup_without_a_name_is_refused),
 		cmocka_unit_test(limits_and_repeats_are_what_the_table_says),
 		cmocka_unit_test(seconds_may_have_decimals),
+		cmocka_unit_test(a_controller_may_be_silent_for_half_a_second_at_least),
 		cmocka_unit_test(what_is_no_number_of_seconds_is_refused),
 		cmocka_unit_test(paths_are_absolute_and_lose_final_slashes),
 		cmocka_unit_test(a_path_that_fits_is_taken_and_a_longer_one_is_not),

@@ -5,6 +5,8 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 static int address_family(unsigned int family)
@@ -49,6 +51,22 @@ void route_format_via(const struct route *route, char word[ROUTE_WORD_MAX])
 		inet_ntop(address_family(route->via_family), route->via, word, ROUTE_WORD_MAX);
 }
 
+json_t *json_text(const char *text)
+{
+	json_t *string = json_string(text);
+	char *ascii;
+
+	if (string)
+		return string;
+	ascii = strdup(text);
+	for (char *octet = ascii; octet && *octet; octet++)
+		if (*octet & 0x80)
+			*octet = '?';
+	string = json_string(ascii);
+	free(ascii);
+	return string;
+}
+
 json_t *connectivity_json_family(const struct connectivity_family *family)
 {
 	return json_pack("{s:b, s:b, s:b}", "route", family->route, "address", family->address, "default",
@@ -64,8 +82,8 @@ json_t *connectivity_json_witness(const struct route *route, const char *device)
 	route_format_destination(route, destination);
 	route_format_via(route, via);
 	route_format_table(route, table);
-	return json_pack("{s:s, s:s?, s:s?, s:s}", "dst", destination, "via", via[0] ? via : NULL, "dev", device,
-			 "table", table);
+	return json_pack("{s:s, s:s?, s:o, s:s}", "dst", destination, "via", via[0] ? via : NULL, "dev",
+			 device ? json_text(device) : json_null(), "table", table);
 }
 
 /* NULL if the route names no device, or one that is gone. */

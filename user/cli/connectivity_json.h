@@ -19,6 +19,12 @@ void route_format_via(const struct route *route, char word[ROUTE_WORD_MAX]);
 #define ROUTE_LINE_MAX 256
 void route_format_line(const struct route *route, char line[ROUTE_LINE_MAX]);
 
+/*
+ * A string for JSON, which is UTF-8, of a name that need not be (interfaces, cgroups): then each octet that is
+ * not ASCII becomes a question mark.
+ */
+json_t *json_text(const char *text);
+
 /* "answer" or "pass": what happens to a query for a family of that connectivity. */
 const char *connectivity_verdict(enum sieve_connectivity connectivity);
 

@@ -71,7 +71,7 @@ static uint32_t scope_fact(struct inquiry *query)
 	json_array_foreach(json_object_get(query->status, "cgroups"), i, entry) {
 		const char *path = json_string_value(json_object_get(entry, "path"));
 
-		if (path && is_below(query->cgroup, path)) {
+		if (path && json_is_true(json_object_get(entry, "attached")) && is_below(query->cgroup, path)) {
 			snprintf(query->rule, sizeof(query->rule), "cgroup = %s", path);
 			return SIEVE_FACT_SCOPE;
 		}

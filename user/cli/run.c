@@ -69,6 +69,10 @@ static char *answer(const char *question, struct controller *controller, void *d
 	char *text;
 
 	(void)data;
+	if (strcmp(question, "stop") == 0) {
+		controller->is_to_remove = true;
+		return strdup("stopping");
+	}
 	if (strcmp(question, "status") != 0)
 		return NULL;
 	json = status_json(controller);

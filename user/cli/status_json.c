@@ -61,9 +61,9 @@ static json_t *config_json(const struct config *config)
 
 		for (size_t k = 0; keys[i].format(config, k, word, sizeof(word)); k++) {
 			if (list)
-				json_array_append_new(list, json_string(word));
+				json_array_append_new(list, json_text(word));
 			else
-				set(object, keys[i].name, json_string(word));
+				set(object, keys[i].name, json_text(word));
 		}
 		if (list)
 			set(object, keys[i].name, list);
@@ -107,25 +107,28 @@ static json_t *interfaces_json(const struct attachments *attachments)
 	for (size_t i = 0; i < attachments->count; i++) {
 		const struct attached *entry = &attachments->entries[i];
 
-		json_array_append_new(array, json_pack("{s:I, s:s, s:s}", "ifindex", (json_int_t)entry->link.ifindex,
-						       "name", entry->link.name, "hook", attach_hook_name(entry->hook)));
+		json_array_append_new(array, json_pack("{s:I, s:o, s:s}", "ifindex", (json_int_t)entry->link.ifindex,
+						       "name", json_text(entry->link.name), "hook",
+						       attach_hook_name(entry->hook)));
 	}
 	return array;
 }
 
 static json_t *namespace_json(struct namespace *namespace)
 {
+	const struct connectivity *seen = namespace_detail(namespace);
 	const __u8 *published = namespace->published.connectivity;
 	char name[TEXT_MAX];
 	bool has_name = namespace_name(namespace->inum, name, sizeof(name));
 	json_t *object;
 
-	namespace_survey_detail(namespace);
-	object = json_pack("{s:I, s:s?, s:b, s:b, s:o, s:o, s:o}", "inum", (json_int_t)namespace->inum, "name",
-			   has_name ? name : NULL, "known", namespace->is_clean, "settling",
+	if (!seen)
+		seen = &namespace->seen;
+	object = json_pack("{s:I, s:o, s:b, s:b, s:o, s:o, s:o}", "inum", (json_int_t)namespace->inum, "name",
+			   has_name ? json_text(name) : json_null(), "known", namespace->is_clean, "settling",
 			   published[SIEVE_IPV4] == SIEVE_SETTLING || published[SIEVE_IPV6] == SIEVE_SETTLING, "ipv4",
-			   connectivity_json_witnessed(&namespace->seen.family[SIEVE_IPV4]), "ipv6",
-			   connectivity_json_witnessed(&namespace->seen.family[SIEVE_IPV6]), "interfaces",
+			   connectivity_json_witnessed(&seen->family[SIEVE_IPV4]), "ipv6",
+			   connectivity_json_witnessed(&seen->family[SIEVE_IPV6]), "interfaces",
 			   interfaces_json(&namespace->attachments));
 	if (!object)
 		return NULL;
@@ -156,7 +159,7 @@ static json_t *cgroups_json(const struct controller *controller)
 	for (size_t i = 0; i < controller->cgroup_count; i++) {
 		const struct cgroup *cgroup = &controller->cgroups[i];
 
-		json_array_append_new(array, json_pack("{s:s, s:I, s:b}", "path", cgroup->path, "id",
+		json_array_append_new(array, json_pack("{s:o, s:I, s:b}", "path", json_text(cgroup->path), "id",
 						       (json_int_t)cgroup->id, "attached",
 						       cgroup_is_attached(controller, cgroup)));
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* stubsieve stop: end the controller, detach the filter, remove everything that was made for it. */
+#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -23,10 +24,28 @@ static void print_usage(void)
 	fputs(usage, stdout);
 }
 
+/* What cannot be looked at may well be there. */
+static bool is_absent(const char *path)
+{
+	return access(path, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
 /* No directory of ours: nothing was ever started, or all of it was removed. */
 static bool is_nothing_there(const struct config *config)
 {
-	return access(config->run_dir, F_OK) < 0 && access(config->pin_dir, F_OK) < 0;
+	return is_absent(config->run_dir) && is_absent(config->pin_dir);
+}
+
+/*
+ * A controller removes its filter best itself: it is in the network namespace where the filter is. Whatever
+ * it makes of the question, what follows sees to it that it ends.
+ */
+static void ask_to_stop(const struct config *config)
+{
+	_cleanup_free_ char *answer = NULL;
+	struct error error;
+
+	instance_ask(config->run_dir, "stop", &answer, &error);
 }
 
 static int stop(const struct config *config)
@@ -37,6 +56,7 @@ static int stop(const struct config *config)
 
 	if (is_nothing_there(config))
 		return EXIT_DONE;
+	ask_to_stop(config);
 	r = instance_take_over(config->run_dir, &lock_fd, &error);
 	if (r == 0)
 		r = controller_remove(config->pin_dir, &error);

@@ -213,8 +213,22 @@ static bool format_order(const struct config *config, size_t index, char *word, 
 		return format_text(config->field, index, word, size);                                     \
 	}
 
+static int parse_fail_open_after(const char *word, struct config *config)
+{
+	uint64_t ns;
+
+	if (parse_seconds(word, &ns) < 0 || ns < SECOND_NS / 2) /* the controller beats every second, or thrice as often */
+		return -EINVAL;
+	config->fail_open_after_ns = ns;
+	return 0;
+}
+
+static bool format_fail_open_after(const struct config *config, size_t index, char *word, size_t size)
+{
+	return format_seconds(config->fail_open_after_ns, index, word, size);
+}
+
 SECONDS_KEY(settle)
-SECONDS_KEY(fail_open_after)
 SECONDS_KEY(fail_open_spread)
 PATH_KEY(pin_dir)
 PATH_KEY(run_dir)
@@ -231,7 +245,7 @@ static const struct config_key keys[] = {
 	KEY("nat64", nat64, "auto, yes or no", false, "whether the network does NAT64 without DNS64"),
 	KEY("filter-servers", filter_servers, "yes or no", false, "answer what DNS servers on this host ask, too"),
 	KEY("order", order, "first or last", false, "the place among other tcx programs"),
-	KEY("fail-open-after", fail_open_after, "seconds", false,
+	KEY("fail-open-after", fail_open_after, "seconds, at least 0.5", false,
 	    "how long a controller may be silent before all queries pass"),
 	KEY("fail-open-spread", fail_open_spread, "seconds", false,
 	    "over which time a fleet's hosts then begin to pass them"),

@@ -92,9 +92,17 @@ static bool parse_pin(const char *name, struct attach_pin *ret_pin)
 	return false;
 }
 
+/* Anything else under that name was not pinned by us. */
+static bool is_of_our_kind(const struct link_info *info, const struct attach_pin *pin)
+{
+	if (pin->cgroup)
+		return info->type == BPF_LINK_TYPE_CGROUP && info->cgroup.attach_type == BPF_CGROUP_INET_EGRESS;
+	return info->type == LINK_TYPE_TCX && info->tcx.attach_type == ATTACH_TYPE_TCX_EGRESS;
+}
+
 /*
  * Take over the link that an earlier controller pinned: it is to hold our program now. Returns its fd; a
- * link whose device or cgroup is gone, or which is something else, is unpinned: -ENOENT.
+ * link whose device or cgroup is gone is unpinned: -ENOENT. -EEXIST: what is pinned there is not ours.
  */
 static int adopt_link(const char *path, const struct attach_pin *pin, int program_fd)
 {
@@ -106,10 +114,9 @@ static int adopt_link(const char *path, const struct attach_pin *pin, int progra
 		return -errno;
 	if (get_link_info(fd, &info) < 0)
 		return -EINVAL;
-	if (pin->cgroup)
-		is_live = info.type == BPF_LINK_TYPE_CGROUP && info.cgroup.cgroup_id == pin->cgroup;
-	else
-		is_live = info.type == LINK_TYPE_TCX && info.tcx.ifindex == pin->ifindex;
+	if (!is_of_our_kind(&info, pin))
+		return -EEXIST;
+	is_live = pin->cgroup ? info.cgroup.cgroup_id == pin->cgroup : info.tcx.ifindex == pin->ifindex;
 	if (!is_live || bpf_link_update(fd, program_fd, NULL) < 0) {
 		unlink(path);
 		return -ENOENT;
@@ -143,7 +150,7 @@ static int attach_tcx(const struct attachments *attachments, uint32_t ifindex, i
 
 	format_pin(path, attachments->pin_dir, &pin);
 	fd = adopt_link(path, &pin, program_fd);
-	if (fd >= 0)
+	if (fd >= 0 || fd == -EEXIST)
 		return fd;
 	return pin_link(bpf_link_create(program_fd, (int)ifindex, (enum bpf_attach_type)ATTACH_TYPE_TCX_EGRESS, &options),
 			path);
@@ -184,6 +191,24 @@ static struct attached *find_entry(struct attachments *attachments, uint32_t ifi
 	return NULL;
 }
 
+static int explain_attach(const struct attachments *attachments, const struct link *link, int number, struct error *error)
+{
+	switch (number) {
+	case EEXIST:
+		return fail(error, number, "%s/tcx-%u-%u is not a pin of ours; remove it, or use another --pin-dir",
+			    attachments->pin_dir, attachments->netns, link->ifindex);
+	case EBUSY:
+		return fail(error, number,
+			    "cannot attach to %s: an ingress qdisc, or a foreign filter with our handle, is in the way; `tc qdisc show dev %s` and `tc filter show dev %s egress` show it",
+			    link->name, link->name, link->name);
+	case EMFILE:
+		return fail(error, number, "cannot attach to %s: out of file descriptors; raise the limit (LimitNOFILE=)",
+			    link->name);
+	default:
+		return fail(error, number, "cannot attach to %s: %s", link->name, strerror(number));
+	}
+}
+
 static int add_entry(struct attachments *attachments, const struct link *link, const struct programs *programs,
 		     struct error *error)
 {
@@ -197,12 +222,8 @@ static int add_entry(struct attachments *attachments, const struct link *link, c
 	r = attach_one(attachments, programs, &entry);
 	if (r == -ENODEV)
 		return 0; /* gone meanwhile; its message follows */
-	if (r == -EBUSY)
-		return fail(error, EBUSY,
-			    "cannot attach to %s: an ingress qdisc, or a foreign filter with our handle, is in the way; `tc qdisc show dev %s` and `tc filter show dev %s egress` show it",
-			    link->name, link->name, link->name);
 	if (r < 0)
-		return fail(error, -r, "cannot attach to %s: %s", link->name, strerror(-r));
+		return explain_attach(attachments, link, -r, error);
 	attachments->entries[attachments->count++] = entry;
 	return 0;
 }
@@ -288,8 +309,10 @@ int attach_cgroup(const char *pin_dir, const struct cgroup *cgroup, int cgroup_f
 
 	format_pin(path, pin_dir, &pin);
 	fd = adopt_link(path, &pin, programs_cgroup_fd(programs));
-	if (fd < 0)
+	if (fd < 0 && fd != -EEXIST)
 		fd = pin_link(bpf_link_create(programs_cgroup_fd(programs), cgroup_fd, BPF_CGROUP_INET_EGRESS, NULL), path);
+	if (fd == -EEXIST)
+		return fail(error, EEXIST, "%s is not a pin of ours; remove it, or use another --pin-dir", path);
 	if (fd == -EPERM)
 		return fail_as(error, ERROR_FAILED, EPERM,
 			       "cannot attach to the cgroup %s: a program there, or above it, was attached as the only one; `bpftool cgroup tree` shows which",
@@ -311,10 +334,16 @@ bool attach_cgroup_is_live(const char *pin_dir, uint64_t id)
 	return fd >= 0 && get_link_info(fd, &info) == 0 && info.cgroup.cgroup_id == id;
 }
 
-static int remove_pin(const char *path, struct error *error)
+/* What only has the name of a pin of ours stays. */
+static int remove_pin(const char *path, const struct attach_pin *pin, struct error *error)
 {
 	_cleanup_close_ int fd = bpf_obj_get(path);
+	struct link_info info;
 
+	if (fd < 0 && errno != ENOENT)
+		return 0;
+	if (fd >= 0 && (get_link_info(fd, &info) < 0 || !is_of_our_kind(&info, pin)))
+		return 0;
 	if (fd >= 0)
 		bpf_link_detach(fd); /* at once, not when the last reference goes */
 	if (unlink(path) < 0 && errno != ENOENT)
@@ -337,7 +366,7 @@ int attach_sweep(const char *pin_dir, attach_keep keep, void *data, struct error
 		if (!parse_pin(entry->d_name, &pin) || (keep && keep(&pin, data)))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", pin_dir, entry->d_name);
-		r = remove_pin(path, error);
+		r = remove_pin(path, &pin, error);
 		if (r < 0)
 			return r;
 	}
@@ -360,7 +389,9 @@ int attach_remove_clsact(const char *pin_dir, struct error *error)
 	clsact.netns = (uint32_t)status.st_ino;
 	for (size_t i = 0; i < count; i++) {
 		clsact.ifindex = links[i].ifindex;
-		clsact_detach(&clsact);
+		r = clsact_detach(&clsact);
+		if (r < 0 && r != -ENODEV && r != -EBUSY) /* gone, or not ours */
+			return fail(error, -r, "cannot remove the filter from %s: %s", links[i].name, strerror(-r));
 	}
 	return 0;
 }

@@ -5,38 +5,100 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "netlink.h"
-#include "programs.h"
 
-/* Our place among the filters of a qdisc; any other would do. */
+/* Our place among the filters of a qdisc; any other would do. And how our filter is called there. */
 #define FILTER_HANDLE 0x53
 #define FILTER_PRIORITY 0x5353
+#define FILTER_PROGRAM "sieve_egress"
 
-static void format_mark(char path[PATH_MAX], const struct clsact *clsact)
+/* `what`: "clsact" marks an interface with a filter of ours, "qdisc" one whose qdisc we made. */
+static void format_mark(char path[PATH_MAX], const struct clsact *clsact, const char *what)
 {
-	snprintf(path, PATH_MAX, "%s/clsact-%" PRIu32 "-%" PRIu32, clsact->pin_dir, clsact->netns, clsact->ifindex);
+	snprintf(path, PATH_MAX, "%s/%s-%" PRIu32 "-%" PRIu32, clsact->pin_dir, what, clsact->netns, clsact->ifindex);
+}
+
+/* What a dump of the filters of one side found. */
+struct filters {
+	unsigned int count;
+	bool is_taken; /* there is one in our place */
+	bool is_ours;  /* ... and it has our program's name */
+};
+
+/* libbpf calls a filter "PROGRAM:[ID]". The name needs no capability, as the program's map ids would. */
+static int take_option(const struct nlattr *attribute, void *data)
+{
+	struct filters *filters = data;
+
+	if (mnl_attr_get_type(attribute) == TCA_BPF_NAME && mnl_attr_validate(attribute, MNL_TYPE_STRING) == 0 &&
+	    strncmp(mnl_attr_get_str(attribute), FILTER_PROGRAM ":", sizeof(FILTER_PROGRAM)) == 0)
+		filters->is_ours = true;
+	return MNL_CB_OK;
+}
+
+static int take_attribute(const struct nlattr *attribute, void *data)
+{
+	if (mnl_attr_get_type(attribute) == TCA_OPTIONS)
+		mnl_attr_parse_nested(attribute, take_option, data);
+	return MNL_CB_OK;
+}
+
+static int take_filter(const struct nlmsghdr *message, void *data)
+{
+	const struct tcmsg *header = mnl_nlmsg_get_payload(message);
+	struct filters *filters = data;
+
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(*header))
+		return -EBADMSG;
+	filters->count++;
+	if (header->tcm_handle != FILTER_HANDLE || TC_H_MAJ(header->tcm_info) >> 16 != FILTER_PRIORITY)
+		return 0;
+	filters->is_taken = true;
+	mnl_attr_parse(message, sizeof(*header), take_attribute, filters);
+	return 0;
+}
+
+/* The filters on one side of the interface's clsact qdisc; none where there is no qdisc. 0 or -errno. */
+static int list_filters(const struct clsact *clsact, uint32_t side, struct filters *ret_filters)
+{
+	_Alignas(struct nlmsghdr) char buffer[NLMSG_SPACE(sizeof(struct tcmsg))];
+	struct nlmsghdr *request = netlink_dump_request(buffer, RTM_GETTFILTER);
+	struct tcmsg *header = mnl_nlmsg_put_extra_header(request, sizeof(*header));
+	struct filters filters = {};
+	int r;
+
+	header->tcm_family = AF_UNSPEC;
+	header->tcm_ifindex = (int)clsact->ifindex;
+	header->tcm_parent = TC_H_MAKE(TC_H_CLSACT, side);
+	r = netlink_dump(request, RTM_NEWTFILTER, take_filter, &filters);
+	if (r < 0)
+		return r;
+	*ret_filters = filters;
+	return 0;
 }
 
 /* 1: our filter is there. 0: there is none. -EBUSY: a foreign one. */
 static int find_filter(const struct clsact *clsact)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)clsact->ifindex, .attach_point = BPF_TC_EGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, options, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
-	uint32_t instance = programs_instance_id(clsact->pin_dir);
-	int r = bpf_tc_query(&hook, &options);
+	struct filters filters;
+	int r = list_filters(clsact, TC_H_MIN_EGRESS, &filters);
 
-	if (r == -ENOENT || r == -EINVAL) /* no filter, no qdisc */
+	if (r == -EINVAL || r == -ENOENT) /* no qdisc */
 		return 0;
 	if (r < 0)
 		return r;
-	return instance && programs_is_of_instance(options.prog_id, instance) ? 1 : -EBUSY;
+	if (!filters.is_taken)
+		return 0;
+	return filters.is_ours ? 1 : -EBUSY;
 }
 
 /*
@@ -68,36 +130,33 @@ int clsact_attach(const struct clsact *clsact, int program_fd)
 	if (r < 0 && r != -EEXIST)
 		return r;
 	if (r == 0) {
-		format_mark(mark, clsact);
+		format_mark(mark, clsact, "qdisc");
 		mkdir(mark, 0700);
 	}
 	r = bpf_tc_attach(&hook, &options);
-	if (r == 0 && is_on_ingress(clsact, options.prog_id)) {
+	if (r < 0)
+		return r;
+	if (is_on_ingress(clsact, options.prog_id)) {
 		bpf_tc_detach(&hook, &place);
 		return -EBUSY;
 	}
-	return r;
+	format_mark(mark, clsact, "clsact");
+	mkdir(mark, 0700);
+	return 0;
 }
 
-static int count_filter(const struct nlmsghdr *message, void *data)
+/* In doubt there are filters of others. */
+static bool is_unused(const struct clsact *clsact)
 {
-	(void)message;
-	++*(unsigned int *)data;
-	return 1;
-}
+	static const uint32_t sides[] = { TC_H_MIN_INGRESS, TC_H_MIN_EGRESS };
 
-/* Is a filter of anybody on one side of the qdisc? In doubt yes. */
-static bool has_filters(const struct clsact *clsact, uint32_t side)
-{
-	_Alignas(struct nlmsghdr) char buffer[NLMSG_SPACE(sizeof(struct tcmsg))];
-	struct nlmsghdr *request = netlink_dump_request(buffer, RTM_GETTFILTER);
-	struct tcmsg *header = mnl_nlmsg_put_extra_header(request, sizeof(*header));
-	unsigned int count = 0;
+	for (size_t i = 0; i < sizeof(sides) / sizeof(sides[0]); i++) {
+		struct filters filters;
 
-	header->tcm_family = AF_UNSPEC;
-	header->tcm_ifindex = (int)clsact->ifindex;
-	header->tcm_parent = TC_H_MAKE(TC_H_CLSACT, side);
-	return netlink_dump(request, RTM_NEWTFILTER, count_filter, &count) < 0 || count > 0;
+		if (list_filters(clsact, sides[i], &filters) < 0 || filters.count > 0)
+			return false;
+	}
+	return true;
 }
 
 /* Remove the qdisc if the mark says that it is ours, and nobody else has come to use it. */
@@ -107,10 +166,8 @@ static void remove_qdisc(const struct clsact *clsact)
 		    .attach_point = (enum bpf_tc_attach_point)(BPF_TC_INGRESS | BPF_TC_EGRESS));
 	char mark[PATH_MAX];
 
-	format_mark(mark, clsact);
-	if (rmdir(mark) < 0)
-		return;
-	if (!has_filters(clsact, TC_H_MIN_INGRESS) && !has_filters(clsact, TC_H_MIN_EGRESS))
+	format_mark(mark, clsact, "qdisc");
+	if (rmdir(mark) == 0 && is_unused(clsact))
 		bpf_tc_hook_destroy(&hook);
 }
 
@@ -118,13 +175,15 @@ int clsact_detach(const struct clsact *clsact)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)clsact->ifindex, .attach_point = BPF_TC_EGRESS);
 	LIBBPF_OPTS(bpf_tc_opts, options, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
+	char mark[PATH_MAX];
 	int r = find_filter(clsact);
 
-	if (r == 1) {
+	if (r == 1)
 		r = bpf_tc_detach(&hook, &options);
-		if (r < 0)
-			return r;
-	}
+	if (r < 0)
+		return r;
+	format_mark(mark, clsact, "clsact");
+	rmdir(mark);
 	remove_qdisc(clsact);
-	return r < 0 ? r : 0;
+	return 0;
 }

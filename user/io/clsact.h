@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The older hook for interfaces, for kernels before 6.6: a filter on the egress side of a clsact qdisc.
- * It stays by itself until it is removed or the device goes. A qdisc that we made is remembered by an
- * empty directory clsact-NETNS-IFINDEX in pin_dir, so that whoever detaches removes it too.
+ * It stays by itself until it is removed or the device goes. Ours is known by its place and its program's
+ * name, which needs no capability and no pin, so on these kernels there is one instance for a namespace.
+ *
+ * Empty directories in pin_dir remember what was done: clsact-NETNS-IFINDEX that there is a filter of ours,
+ * qdisc-NETNS-IFINDEX that its qdisc was made by us and is to go with it.
  */
 #ifndef STUBSIEVE_CLSACT_H
 #define STUBSIEVE_CLSACT_H
@@ -21,7 +24,10 @@ struct clsact {
  */
 int clsact_attach(const struct clsact *clsact, int program_fd);
 
-/* Remove our filter if there is one, and the qdisc if we made it and nothing else is on it. 0 or -errno. */
+/*
+ * Remove our filter if there is one, and the qdisc if we made it and nothing else is on it. -EBUSY: a foreign
+ * filter has our place.
+ */
 int clsact_detach(const struct clsact *clsact);
 
 #endif

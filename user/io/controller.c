@@ -4,13 +4,16 @@
 #include <errno.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "attach.h"
@@ -212,9 +215,10 @@ static int set_up(struct controller *controller, int *ret_pin_lock, struct error
 	r = attach_all(controller, error);
 	if (r < 0)
 		return r;
-	publish_cgroups(controller, false);
-	programs_forget_other_netns(controller->programs, controller->namespace.inum);
-	return 0;
+	r = publish_cgroups(controller, false);
+	if (r == 0)
+		r = programs_forget_other_netns(controller->programs, controller->namespace.inum);
+	return r < 0 ? fail(error, -r, "cannot write the maps in %s: %s", config->pin_dir, strerror(-r)) : 0;
 }
 
 static void answer_command(struct controller *controller, int control_fd)
@@ -234,7 +238,7 @@ static void answer_command(struct controller *controller, int control_fd)
 /* A third of the time after which the programs would take us for dead, or a second. */
 static uint64_t beat_interval(const struct controller *controller)
 {
-	uint64_t third = controller->policy.stale_after_ns / 3;
+	uint64_t third = controller->config->fail_open_after_ns / 3;
 
 	return third < BEAT_NS ? third : BEAT_NS;
 }
@@ -283,6 +287,8 @@ static int loop(struct controller *controller, int signal_fd, int control_fd, st
 		if (polled[POLL_SIGNAL].revents)
 			return 0;
 		handle(controller, polled);
+		if (controller->is_to_remove)
+			return 0;
 	}
 }
 
@@ -302,11 +308,84 @@ static int open_signals(int *ret_fd, struct error *error)
 	return 0;
 }
 
+/*
+ * What is left of the marks of clsact filters: those of interfaces that are gone, or of a namespace that we
+ * are not in, whose filters we cannot reach. Returns the latter's inode number, or 0.
+ */
+static uint32_t remove_marks(const char *pin_dir, uint32_t own_netns)
+{
+	_cleanup_closedir_ DIR *directory = opendir(pin_dir);
+	struct dirent *entry;
+	uint32_t unreached = 0;
+
+	while (directory && (entry = readdir(directory))) {
+		uint32_t netns, ifindex;
+
+		if (sscanf(entry->d_name, "clsact-%" SCNu32 "-%" SCNu32, &netns, &ifindex) == 2 && netns != own_netns)
+			unreached = netns;
+		if (strncmp(entry->d_name, "clsact-", 7) == 0 || strncmp(entry->d_name, "qdisc-", 6) == 0)
+			unlinkat(dirfd(directory), entry->d_name, AT_REMOVEDIR);
+	}
+	return unreached;
+}
+
+static int remove_all(const char *pin_dir, struct error *error)
+{
+	uint32_t unreached;
+	struct stat own;
+	int r;
+
+	r = attach_sweep(pin_dir, NULL, NULL, error);
+	if (r == 0)
+		r = attach_remove_clsact(pin_dir, error);
+	if (r == 0)
+		r = programs_unpin(pin_dir, error);
+	if (r < 0)
+		return r;
+	if (stat("/proc/self/ns/net", &own) < 0)
+		return fail(error, errno, "cannot read /proc/self/ns/net: %s", strerror(errno));
+	unreached = remove_marks(pin_dir, (uint32_t)own.st_ino);
+	rmdir(pin_dir);
+	if (unreached)
+		return fail_as(error, ERROR_FAILED, ENOTEMPTY,
+			       "filters may be left in the network namespace %u, whose controller is gone; in it, run: tc qdisc del dev INTERFACE clsact",
+			       unreached);
+	return 0;
+}
+
+int controller_remove(const char *pin_dir, struct error *error)
+{
+	_cleanup_close_ int lock_fd = -1;
+	int r;
+
+	if (access(pin_dir, F_OK) < 0 && errno == EACCES)
+		return fail(error, EACCES, "cannot look into %s: %s", pin_dir, strerror(EACCES));
+	if (!mounts_is_bpffs(pin_dir))
+		return 0; /* nothing is pinned there */
+	r = mounts_lock_pin_dir(pin_dir, &lock_fd, error);
+	if (r < 0)
+		return r;
+	programs_silence_libbpf();
+	return remove_all(pin_dir, error);
+}
+
+/* Each interface takes a file descriptor; the soft limit is for programs that use select(2). */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int controller_run(struct controller *controller, struct error *error)
 {
 	_cleanup_close_ int lock_fd = -1, pin_lock = -1, signal_fd = -1, control_fd = -1;
 	int r;
 
+	raise_file_limit();
 	r = instance_lock(controller->config->run_dir, &lock_fd, error);
 	if (r == 0)
 		r = open_signals(&signal_fd, error);
@@ -320,38 +399,7 @@ int controller_run(struct controller *controller, struct error *error)
 	}
 	namespace_close(&controller->namespace);
 	programs_free(controller->programs);
-	return r;
-}
-
-/* The marks of clsact qdiscs whose interfaces are gone, and the directory if nothing foreign is in it. */
-static void remove_directory(const char *pin_dir)
-{
-	_cleanup_closedir_ DIR *directory = opendir(pin_dir);
-	struct dirent *entry;
-
-	while (directory && (entry = readdir(directory)))
-		if (strncmp(entry->d_name, "clsact-", 7) == 0)
-			unlinkat(dirfd(directory), entry->d_name, AT_REMOVEDIR);
-	rmdir(pin_dir);
-}
-
-int controller_remove(const char *pin_dir, struct error *error)
-{
-	_cleanup_close_ int lock_fd = -1;
-	int r;
-
-	if (!mounts_is_bpffs(pin_dir))
-		return 0; /* nothing is pinned there */
-	r = mounts_lock_pin_dir(pin_dir, &lock_fd, error);
-	if (r < 0)
-		return r;
-	programs_silence_libbpf();
-	r = attach_sweep(pin_dir, NULL, NULL, error);
-	if (r == 0)
-		r = attach_remove_clsact(pin_dir, error);
-	if (r == 0)
-		r = programs_unpin(pin_dir, error);
-	if (r == 0)
-		remove_directory(pin_dir);
+	if (r == 0 && controller->is_to_remove)
+		r = remove_all(controller->config->pin_dir, error);
 	return r;
 }

@@ -28,13 +28,14 @@ struct controller {
 	size_t cgroup_count;
 	struct namespace namespace; /* our own */
 	uint64_t started_ns;        /* CLOCK_MONOTONIC */
+	bool is_to_remove;          /* a command asked to end and to remove the filter, too */
 	controller_answer answer;
 	controller_ready ready;
 	void *data; /* for both */
 };
 
 /*
- * Run until SIGTERM or SIGINT, and leave the filter in place. 0 or -errno with `error`; what was attached
+ * Run until SIGTERM or SIGINT, and leave the filter in place; or until is_to_remove is set, and remove it. 0 or -errno with `error`; what was attached
  * before an error stays, as an earlier controller's would.
  */
 int controller_run(struct controller *controller, struct error *error);

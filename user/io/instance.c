@@ -55,6 +55,20 @@ static bool is_at(int fd, const char *path)
 	       ours.st_ino == there.st_ino;
 }
 
+/* A holder that cannot be named lives in another pid namespace. */
+static int held(const char *run_dir, struct error *error)
+{
+	pid_t holder = instance_holder(run_dir);
+
+	if (holder > 0)
+		return fail_as(error, ERROR_ALREADY_RUNNING, EBUSY,
+			       "a controller runs already (pid %d, %s); stop it first, or use another --run-dir and --pin-dir",
+			       (int)holder, run_dir);
+	return fail_as(error, ERROR_ALREADY_RUNNING, EBUSY,
+		       "a controller runs already (in another pid namespace, %s); stop it there, or use another --run-dir and --pin-dir",
+		       run_dir);
+}
+
 /* -ESTALE: the file was removed meanwhile. */
 static int try_lock(const char *run_dir, int *ret_fd, struct error *error)
 {
@@ -79,9 +93,7 @@ static int try_lock(const char *run_dir, int *ret_fd, struct error *error)
 	}
 	if (errno != EAGAIN && errno != EACCES)
 		return fail(error, errno, "cannot lock %s: %s", path, strerror(errno));
-	return fail_as(error, ERROR_ALREADY_RUNNING, EBUSY,
-		       "a controller runs already (pid %d, %s); stop it first, or use another --run-dir and --pin-dir",
-		       (int)instance_holder(run_dir), run_dir);
+	return held(run_dir, error);
 }
 
 int instance_lock(const char *run_dir, int *ret_fd, struct error *error)
@@ -110,12 +122,15 @@ int instance_take_over(const char *run_dir, int *ret_fd, struct error *error)
 {
 	const struct timespec pause = { .tv_nsec = 10 * 1000000 };
 	pid_t holder = instance_holder(run_dir);
+	int r;
 
-	if (holder > 0 && kill(holder, SIGTERM) < 0 && errno != ESRCH)
+	r = instance_lock(run_dir, ret_fd, error);
+	if (r != -EBUSY || holder <= 0)
+		return r;
+	if (kill(holder, SIGTERM) < 0 && errno != ESRCH)
 		return fail(error, errno, "cannot stop the controller (pid %d): %s", (int)holder, strerror(errno));
 	for (int i = 0; i < END_SECONDS * 100; i++) {
-		int r = instance_lock(run_dir, ret_fd, error);
-
+		r = instance_lock(run_dir, ret_fd, error);
 		if (r != -EBUSY)
 			return r;
 		nanosleep(&pause, NULL);

@@ -26,8 +26,13 @@ static int take_kind(const struct nlattr *attribute, void *data)
 {
 	struct link *link = data;
 
-	if (mnl_attr_get_type(attribute) == IFLA_INFO_KIND && mnl_attr_validate(attribute, MNL_TYPE_STRING) == 0)
-		link->is_vrf = strcmp(mnl_attr_get_str(attribute), "vrf") == 0;
+	static const char *const kinds[] = { "vrf", "xfrm", "vti", "vti6" };
+
+	if (mnl_attr_get_type(attribute) != IFLA_INFO_KIND || mnl_attr_validate(attribute, MNL_TYPE_STRING) < 0)
+		return MNL_CB_OK;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strcmp(mnl_attr_get_str(attribute), kinds[i]) == 0)
+			link->is_indirect = true;
 	return MNL_CB_OK;
 }
 
@@ -105,7 +110,7 @@ int links_list(struct link **ret_links, size_t *ret_count)
 
 bool link_is_fit(const struct link *link, bool has_tcx)
 {
-	if (link->is_vrf)
+	if (link->is_indirect)
 		return false;
 	switch (link->type) {
 	case ARPHRD_ETHER:

@@ -12,7 +12,7 @@ struct link {
 	uint32_t ifindex;
 	char name[IF_NAMESIZE];
 	uint16_t type; /* ARPHRD_* */
-	bool is_vrf;
+	bool is_indirect; /* its packets are seen again, or checked for what an answer has not */
 };
 
 /* All of them; the array is the caller's to free. 0 or -errno. */
@@ -21,7 +21,7 @@ int links_list(struct link **ret_links, size_t *ret_count);
 /*
  * Can an answer be made on this device? Its packets must have an Ethernet header or none, and what is
  * redirected to its ingress must be taken as it is. A VRF device is passed over: the packet is seen again
- * on the device behind it. `has_tcx`: the kernel is 6.6 or later (PPP needs it).
+ * on the device behind it. So are IPsec's devices (xfrm, vti), which take only what came in encrypted. `has_tcx`: the kernel is 6.6 or later (PPP needs it).
  */
 bool link_is_fit(const struct link *link, bool has_tcx);
 

@@ -70,6 +70,20 @@ static void place_cgroup(const char *mount, const char *path, struct cgroup *cgr
 	snprintf(cgroup->path, sizeof(cgroup->path), "%s", *rest ? rest : "/");
 }
 
+/* The root of the hierarchy is inode 1; another one is a part of it, whose depth nobody here can tell. */
+static int check_whole(const char *mount, struct error *error)
+{
+	struct stat status;
+
+	if (stat(mount, &status) < 0)
+		return fail(error, errno, "cannot look at %s: %s", mount, strerror(errno));
+	if (status.st_ino != 1)
+		return fail_as(error, ERROR_USAGE, EINVAL,
+			       "%s shows only a part of the cgroup2 hierarchy (a container's?); run outside of the cgroup namespace",
+			       mount);
+	return 0;
+}
+
 int mounts_find_cgroup(const char *path, struct cgroup *ret_cgroup, int *ret_fd, struct error *error)
 {
 	char mount[PATH_MAX], joined[2 * PATH_MAX], real[PATH_MAX];
@@ -79,6 +93,8 @@ int mounts_find_cgroup(const char *path, struct cgroup *ret_cgroup, int *ret_fd,
 	int r;
 
 	r = mounts_find_cgroup2(mount, sizeof(mount), error);
+	if (r == 0)
+		r = check_whole(mount, error);
 	if (r < 0)
 		return r;
 	if (is_inside(path, mount))

@@ -14,6 +14,12 @@
 
 #define NAMES_DIRECTORY "/run/netns"
 
+/* Many changes are silent; a survey of the verdict takes a fraction of a millisecond. */
+#define SURVEY_EVERY_NS (30 * CLOCK_SECOND_NS)
+
+/* Surveys of everything that the kernel interrupts before giving up. */
+#define DETAIL_ATTEMPTS 20
+
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71
 #endif
@@ -45,10 +51,9 @@ static void publish(struct namespace *namespace, uint64_t now, bool always)
 }
 
 /* What the kernel has now, with the generations it had before (rule 0). */
-static int look(struct namespace *namespace, bool detail, uint32_t generation[SIEVE_FAMILIES],
-		struct connectivity *ret_connectivity)
+static int look(struct namespace *namespace, uint32_t generation[SIEVE_FAMILIES], struct connectivity *ret_connectivity)
 {
-	const struct rtnl_request request = { .policy = namespace->config->connectivity, .detail = detail };
+	const struct rtnl_request request = { .policy = namespace->config->connectivity };
 	uint32_t inum;
 	int r;
 
@@ -67,9 +72,10 @@ static void survey(struct namespace *namespace)
 	struct connectivity connectivity;
 	uint64_t began = clock_monotonic_ns(), now;
 
-	namespace->is_clean = look(namespace, false, generation, &connectivity) == 0;
+	namespace->is_clean = look(namespace, generation, &connectivity) == 0;
 	now = clock_monotonic_ns();
 	pace_done(&namespace->pace, began, now);
+	namespace->surveyed_at = now;
 	namespace->surveys++;
 	if (namespace->is_clean) {
 		namespace->seen = connectivity;
@@ -114,24 +120,42 @@ void namespace_close(struct namespace *namespace)
 	attach_release(&namespace->attachments);
 }
 
-int namespace_attach(struct namespace *namespace, struct error *error)
+/* What cannot be attached to is told of once; the rest works. */
+static int reconcile(struct namespace *namespace, struct error *error)
 {
-	namespace->attaches = true;
-	namespace->attachments.has_tcx = attach_has_tcx(namespace->programs);
-	return attach_reconcile(&namespace->attachments, namespace->programs, error);
+	int r = attach_reconcile(&namespace->attachments, namespace->programs, error);
+
+	if (r < 0 && strcmp(error->text, namespace->attach_error) != 0) {
+		fprintf(stderr, "stubsieve: %s\n", error->text);
+		snprintf(namespace->attach_error, sizeof(namespace->attach_error), "%s", error->text);
+	}
+	return r;
 }
 
-/* Interfaces came or went. What cannot be attached to is told of once; the rest works. */
+static bool is_attached_anywhere(const struct attachments *attachments)
+{
+	for (size_t i = 0; i < attachments->count; i++)
+		if (attachments->entries[i].hook != ATTACH_NONE)
+			return true;
+	return false;
+}
+
+int namespace_attach(struct namespace *namespace, struct error *error)
+{
+	int r;
+
+	namespace->attaches = true;
+	namespace->attachments.has_tcx = attach_has_tcx(namespace->programs);
+	r = reconcile(namespace, error);
+	return r < 0 && !is_attached_anywhere(&namespace->attachments) ? r : 0;
+}
+
+/* Interfaces came or went. What failed is tried again with the next survey. */
 static void follow_links(struct namespace *namespace)
 {
 	struct error error;
 
-	namespace->links_changed = false;
-	if (attach_reconcile(&namespace->attachments, namespace->programs, &error) == 0)
-		return;
-	if (strcmp(error.text, namespace->attach_error) != 0)
-		fprintf(stderr, "stubsieve: %s\n", error.text);
-	snprintf(namespace->attach_error, sizeof(namespace->attach_error), "%s", error.text);
+	namespace->links_changed = reconcile(namespace, &error) < 0;
 }
 
 void namespace_trigger(struct namespace *namespace, uint64_t now)
@@ -149,12 +173,11 @@ static void take_message(const struct nlmsghdr *message, void *data)
 	const struct reading *reading = data;
 	struct namespace *namespace = reading->namespace;
 
+	namespace->is_detail_current = false;
 	if (message->nlmsg_type == RTM_NEWLINK || message->nlmsg_type == RTM_DELLINK)
 		namespace->links_changed = true;
 	if (connectivity_concerns(message, &namespace->seen, &namespace->config->connectivity))
 		namespace_trigger(namespace, reading->now);
-	else
-		namespace->seen.complete = false; /* nothing to the programs, but perhaps a default route */
 }
 
 void namespace_read(struct namespace *namespace, uint64_t now)
@@ -166,46 +189,48 @@ void namespace_read(struct namespace *namespace, uint64_t now)
 		return;
 	/* Messages were lost: any of them could have told of a route. */
 	namespace->overflows++;
+	namespace->is_detail_current = false;
 	namespace->links_changed = true;
 	settle_unclean(&namespace->settle);
 	publish(namespace, now, false);
 	namespace_trigger(namespace, now);
 }
 
+/* The next survey: of the pace, or at the latest a while after the last, for what no message told of. */
+static uint64_t survey_due(const struct namespace *namespace)
+{
+	uint64_t due = pace_due(&namespace->pace), latest = namespace->surveyed_at + SURVEY_EVERY_NS;
+
+	return due && due < latest ? due : latest;
+}
+
 void namespace_work(struct namespace *namespace, uint64_t now)
 {
-	uint64_t due = pace_due(&namespace->pace);
-
-	if (due && due <= now) {
-		survey(namespace);
-		if (namespace->links_changed && namespace->attaches)
-			follow_links(namespace);
+	if (survey_due(namespace) > now) {
+		publish(namespace, now, false);
 		return;
 	}
-	publish(namespace, now, false);
+	survey(namespace);
+	if (namespace->links_changed && namespace->attaches)
+		follow_links(namespace);
 }
 
 uint64_t namespace_due(const struct namespace *namespace, uint64_t now)
 {
-	uint64_t survey_due = pace_due(&namespace->pace), settle = settle_due(&namespace->settle, now);
+	uint64_t survey = survey_due(namespace), settle = settle_due(&namespace->settle, now);
 
-	if (!survey_due || !settle)
-		return survey_due ? survey_due : settle;
-	return survey_due < settle ? survey_due : settle;
+	return settle && settle < survey ? settle : survey;
 }
 
-int namespace_survey_detail(struct namespace *namespace)
+const struct connectivity *namespace_detail(struct namespace *namespace)
 {
-	uint32_t generation[SIEVE_FAMILIES];
-	struct connectivity connectivity;
-	int r;
+	const struct rtnl_request request = { .policy = namespace->config->connectivity, .detail = true };
+	int r = namespace->is_detail_current ? 0 : -EINTR;
 
-	if (namespace->seen.complete)
-		return 0;
-	r = look(namespace, true, generation, &connectivity);
-	if (r == 0)
-		namespace->seen = connectivity;
-	return r;
+	for (int i = 0; r == -EINTR && i < DETAIL_ATTEMPTS; i++)
+		r = rtnl_survey(&request, &namespace->detail);
+	namespace->is_detail_current = r == 0;
+	return r == 0 ? &namespace->detail : NULL;
 }
 
 bool namespace_name(uint32_t inum, char *ret_name, size_t size)

@@ -27,6 +27,9 @@ struct namespace {
 	struct rtnl_monitor *monitor;
 	struct connectivity seen; /* by the last clean survey; all zero before the first */
 	bool is_clean;            /* the last survey was */
+	uint64_t surveyed_at;     /* when the last one ended, clean or not */
+	struct connectivity detail; /* everything, for people; as of the last question if nothing happened since */
+	bool is_detail_current;
 	uint64_t surveys, overflows;
 	struct settle settle;
 	struct pace pace;
@@ -42,7 +45,10 @@ int namespace_open(struct namespace *namespace, const struct config *config, str
 		   struct error *error);
 void namespace_close(struct namespace *namespace);
 
-/* Attach to the interfaces, from now on also to those that come. */
+/*
+ * Attach to the interfaces, from now on also to those that come. Those that cannot be attached to are told of;
+ * it is an error if there is no other.
+ */
 int namespace_attach(struct namespace *namespace, struct error *error);
 
 /* The monitor's socket is readable. */
@@ -55,8 +61,11 @@ void namespace_trigger(struct namespace *namespace, uint64_t now);
 void namespace_work(struct namespace *namespace, uint64_t now);
 uint64_t namespace_due(const struct namespace *namespace, uint64_t now);
 
-/* Make `seen` complete for people: `default` and `address` too. 0 or -errno, then `seen` is as it was. */
-int namespace_survey_detail(struct namespace *namespace);
+/*
+ * Look at everything for people: `default` and `address`, too. It takes as long as the tables are large, and
+ * is not repeated while no message tells of a change. NULL: the kernel's tables changed time and again.
+ */
+const struct connectivity *namespace_detail(struct namespace *namespace);
 
 /* The name under /run/netns, if the namespace has one. */
 bool namespace_name(uint32_t inum, char *ret_name, size_t size);

@@ -3,6 +3,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/capability.h>
@@ -89,7 +90,7 @@ static int explain_load(int number, struct error *error)
 
 static void pin_path(char path[PATH_MAX], const char *pin_dir, const char *name)
 {
-	snprintf(path, PATH_MAX, "%s/%s", pin_dir, name);
+	snprintf(path, PATH_MAX, "%s/%s-%d", pin_dir, name, SIEVE_ABI_VERSION);
 }
 
 /* A map pinned by another version is let go: the programs that use it keep it until they are replaced. */
@@ -231,43 +232,29 @@ int programs_cgroup_fd(const struct programs *programs)
 	return bpf_program__fd(programs->skeleton->progs.sieve_cgroup);
 }
 
-uint32_t programs_instance_id(const char *pin_dir)
+/* "NAME-VERSION", of any version. */
+static bool is_pin_of_map(const char *name)
 {
-	struct bpf_map_info info = {};
-	__u32 size = sizeof(info);
-	char path[PATH_MAX];
+	for (size_t i = 0; programs_pin_names[i]; i++) {
+		size_t length = strlen(programs_pin_names[i]);
 
-	pin_path(path, pin_dir, "counters");
-	_cleanup_close_ int fd = bpf_obj_get(path);
-
-	return fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &size) == 0 ? info.id : 0;
-}
-
-bool programs_is_of_instance(uint32_t program_id, uint32_t instance_id)
-{
-	_cleanup_close_ int fd = bpf_prog_get_fd_by_id(program_id);
-	struct bpf_prog_info info = {};
-	__u32 size = sizeof(info), maps[32];
-
-	info.map_ids = (uintptr_t)maps;
-	info.nr_map_ids = sizeof(maps) / sizeof(maps[0]);
-	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size) < 0)
-		return false;
-	for (__u32 i = 0; i < info.nr_map_ids && i < sizeof(maps) / sizeof(maps[0]); i++)
-		if (maps[i] == instance_id)
+		if (strncmp(name, programs_pin_names[i], length) == 0 && name[length] == '-' && name[length + 1] &&
+		    name[length + 1 + strspn(name + length + 1, "0123456789")] == '\0')
 			return true;
+	}
 	return false;
 }
 
 int programs_unpin(const char *pin_dir, struct error *error)
 {
-	for (size_t i = 0; programs_pin_names[i]; i++) {
-		char path[PATH_MAX];
+	_cleanup_closedir_ DIR *directory = opendir(pin_dir);
+	struct dirent *entry;
 
-		pin_path(path, pin_dir, programs_pin_names[i]);
-		if (unlink(path) < 0 && errno != ENOENT)
-			return fail(error, errno, "cannot remove %s: %s", path, strerror(errno));
-	}
+	if (!directory)
+		return errno == ENOENT ? 0 : fail(error, errno, "cannot read %s: %s", pin_dir, strerror(errno));
+	while ((entry = readdir(directory)))
+		if (is_pin_of_map(entry->d_name) && unlinkat(dirfd(directory), entry->d_name, 0) < 0 && errno != ENOENT)
+			return fail(error, errno, "cannot remove %s/%s: %s", pin_dir, entry->d_name, strerror(errno));
 	return 0;
 }
 

@@ -36,17 +36,10 @@ static inline void programs_freep(struct programs **programs)
 int programs_egress_fd(const struct programs *programs);
 int programs_cgroup_fd(const struct programs *programs);
 
-/*
- * What all programs of an instance have in common, whoever loaded them: the id of the map `counters` that
- * is pinned in pin_dir; 0 if there is none. And does the program with this id use the map with that one?
- */
-uint32_t programs_instance_id(const char *pin_dir);
-bool programs_is_of_instance(uint32_t program_id, uint32_t instance_id);
-
-/* Remove the pins of the maps in pin_dir, whoever made them. */
+/* Remove the pins of the maps in pin_dir, of whatever version. */
 int programs_unpin(const char *pin_dir, struct error *error);
 
-/* The names of the maps' pins, for whoever looks through pin_dir; NULL at the end. */
+/* The maps that are pinned, as NAME-VERSION with SIEVE_ABI_VERSION; NULL at the end. */
 extern const char *const programs_pin_names[];
 
 /* Publish, or withdraw, what is known of the namespace with this inode number. 0 or -errno. */
