@@ -351,7 +351,7 @@ static void lost_messages_are_told_once_and_a_storm_is_read_in_parts(void **stat
 	run("for n in $(seq 0 9999); do echo route add 10.$((n / 250)).$((n % 250)).0/24 dev h0; done | ip -batch -");
 	assert_int_equal(rtnl_monitor_read(monitor, count, &seen), 1);
 	assert_false(drain(monitor, &seen));
-	assert_int_equal(seen.routes, 10000);
+	assert_in_range(seen.routes, 10000, 10100); /* and some that the new link gets from the kernel */
 	run("for n in $(seq 0 49999); do echo route add 11.$((n / 250)).$((n % 250)).0/24 dev h0; done | ip -batch -");
 	assert_true(drain(monitor, &seen));
 	while (drain(monitor, &seen)) /* the bound of one call may have left some */
