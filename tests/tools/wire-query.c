@@ -29,9 +29,7 @@
  */
 #include "wire.h"
 
-#include <linux/errqueue.h>
 #include <linux/if_tun.h>
-#include <linux/seg6.h>
 #include <netinet/udp.h>
 #include <pthread.h>
 #include <sys/ioctl.h>

@@ -16,8 +16,6 @@
  */
 #include "wire.h"
 
-#include <net/ethernet.h>
-
 #define TROUBLES_MAX 10
 #define LINE_MAX 256
 
