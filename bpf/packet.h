@@ -77,12 +77,16 @@ static __always_inline bool has_source_route(struct __sk_buff *skb, __u32 header
  * same CPU can come in between, in softirq or after preemption; it takes the area, and who was interrupted
  * sees that at the end (still_mine()). He may have written to it meanwhile, so neither may go on with it.
  */
-static __always_inline __u32 take(struct sieve_packet *packet)
+static __always_inline struct sieve_packet *take(struct sieve_kernel_work **ret_work, __u32 *ret_run)
 {
-	__u32 run = bpf_get_prandom_u32();
+	struct sieve_kernel_work *work = get_work_area();
 
-	packet->run = run;
-	return run;
+	if (!work)
+		return NULL;
+	*ret_work = work;
+	*ret_run = bpf_get_prandom_u32();
+	work->packet.run = *ret_run;
+	return &work->packet;
 }
 
 static __always_inline bool still_mine(struct sieve_packet *packet, __u32 run)
@@ -94,12 +98,13 @@ static __always_inline bool still_mine(struct sieve_packet *packet, __u32 run)
 	return false;
 }
 
-static __always_inline enum sieve_kind find_ipv4(struct __sk_buff *skb, struct sieve_packet *packet, __u32 *ret_run)
+static __always_inline enum sieve_kind find_ipv4(struct __sk_buff *skb, struct sieve_kernel_work **ret_work, __u32 *ret_run)
 {
 	struct {
 		struct iphdr ip;
 		struct udphdr udp;
 	} head;
+	struct sieve_packet *packet;
 	__u32 header_length;
 
 	if (load(skb, 0, &head, sizeof(head)))
@@ -116,7 +121,9 @@ static __always_inline enum sieve_kind find_ipv4(struct __sk_buff *skb, struct s
 	if (!is_dns_port(head.udp.dest))
 		return SIEVE_KIND_OTHER;
 
-	*ret_run = take(packet);
+	packet = take(ret_work, ret_run);
+	if (!packet)
+		return SIEVE_KIND_OTHER;
 	packet->family = SIEVE_IPV4;
 	packet->protocol = head.ip.protocol;
 	packet->transport = header_length;
@@ -181,13 +188,14 @@ static __always_inline __u8 walk_extensions(struct __sk_buff *skb, __u8 next, st
 	return 0;
 }
 
-static __always_inline enum sieve_kind find_ipv6(struct __sk_buff *skb, struct sieve_packet *packet, __u32 *ret_run)
+static __always_inline enum sieve_kind find_ipv6(struct __sk_buff *skb, struct sieve_kernel_work **ret_work, __u32 *ret_run)
 {
 	struct {
 		struct ipv6hdr ip;
 		struct udphdr udp;
 	} head;
 	struct walk walk = { .offset = sizeof(head.ip) };
+	struct sieve_packet *packet;
 	__u8 protocol;
 
 	if (load(skb, 0, &head, sizeof(head)))
@@ -201,7 +209,9 @@ static __always_inline enum sieve_kind find_ipv6(struct __sk_buff *skb, struct s
 	if (!is_dns_port(head.udp.dest) || head.ip.version != 6)
 		return SIEVE_KIND_OTHER;
 
-	*ret_run = take(packet);
+	packet = take(ret_work, ret_run);
+	if (!packet)
+		return SIEVE_KIND_OTHER;
 	packet->family = SIEVE_IPV6;
 	packet->protocol = protocol;
 	packet->transport = walk.offset;
@@ -212,20 +222,19 @@ static __always_inline enum sieve_kind find_ipv6(struct __sk_buff *skb, struct s
 	return protocol == IPPROTO_UDP ? SIEVE_KIND_UDP : SIEVE_KIND_TCP;
 }
 
-/* The look that every packet gets; anything but UDP or TCP to a DNS port ends here. */
-static __always_inline enum sieve_kind find_dns(struct __sk_buff *skb, struct sieve_packet *packet, __u32 *ret_run)
+/* The look that every packet gets; what is not SIEVE_KIND_OTHER has the work area, and is described in it. */
+static __always_inline enum sieve_kind find_dns(struct __sk_buff *skb, struct sieve_kernel_work **ret_work, __u32 *ret_run)
 {
 	enum sieve_kind kind = SIEVE_KIND_OTHER;
 	__u8 flags;
 
-	*ret_run = 0;
 	if (skb->protocol == bpf_htons(ETH_P_IP))
-		kind = find_ipv4(skb, packet, ret_run);
+		kind = find_ipv4(skb, ret_work, ret_run);
 	else if (skb->protocol == bpf_htons(ETH_P_IPV6))
-		kind = find_ipv6(skb, packet, ret_run);
+		kind = find_ipv6(skb, ret_work, ret_run);
 	if (kind != SIEVE_KIND_TCP)
 		return kind;
-	if (load(skb, packet->transport + TCP_FLAGS_OFFSET, &flags, sizeof(flags)))
+	if (load(skb, (*ret_work)->packet.transport + TCP_FLAGS_OFFSET, &flags, sizeof(flags)))
 		return SIEVE_KIND_OTHER;
 	return (flags & (TCP_SYN | TCP_ACK)) == TCP_SYN ? SIEVE_KIND_TCP : SIEVE_KIND_OTHER;
 }

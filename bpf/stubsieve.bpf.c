@@ -78,11 +78,11 @@ static __always_inline int examine(struct __sk_buff *skb, struct sieve_packet *p
  */
 static __always_inline int filter(struct __sk_buff *skb, struct sieve_kernel_work **ret_work)
 {
-	struct sieve_kernel_work *work = get_work_area();
-	__u32 run;
+	struct sieve_kernel_work *work = NULL;
+	__u32 run = 0;
 	int reason;
 
-	if (!work || find_dns(skb, &work->packet, &run) == SIEVE_KIND_OTHER)
+	if (find_dns(skb, &work, &run) == SIEVE_KIND_OTHER || !work)
 		return UNCOUNTED;
 	SIEVE_FORGET();
 	*ret_work = work;
