@@ -78,6 +78,7 @@ SIEVE_INLINE __u32 sieve_answer(struct sieve_work *work, const struct sieve_poli
 {
 	__u32 end = work->question.end, length = end;
 
+	work->length = 0;
 	if (end < SIEVE_HEADER_SIZE || end > SIEVE_QUESTION_END_MAX)
 		return 0;
 	if (work->question.edns) {

@@ -13,11 +13,8 @@
 #define SOCK_STREAM 1
 #define SOCK_DGRAM 2
 
-/*
- * Is it our own traffic: a full socket of this protocol whose namespace is the device's? Forwarded,
- * bridged and tapped packets have no socket, a macvlan container's has one of another namespace.
- */
-static __always_inline bool is_local(struct __sk_buff *skb, const struct sieve_packet *packet, const struct net *net)
+/* Does it have a full socket of this protocol? Forwarded, bridged and tapped packets have none. */
+static __always_inline bool has_socket(struct __sk_buff *skb, const struct sieve_packet *packet)
 {
 	struct bpf_sock *socket = skb->sk;
 
@@ -30,25 +27,29 @@ static __always_inline bool is_local(struct __sk_buff *skb, const struct sieve_p
 		return true;
 	if (socket->family != AF_INET && socket->family != AF_INET6)
 		return false;
-	if (socket->protocol != packet->protocol || (socket->type != SOCK_DGRAM && socket->type != SOCK_STREAM))
-		return false; /* a raw socket can have the protocol number of UDP */
-	return socket_netns(skb) == net;
+	/* A raw socket can have the protocol number of UDP. */
+	return socket->protocol == packet->protocol && (socket->type == SOCK_DGRAM || socket->type == SOCK_STREAM);
 }
 
 /*
- * Has a device above this one already seen the packet: the bridge over this port, the VLAN over this
- * link? It was routed to the upper one, or that one let go of the route.
+ * Was the packet routed to this device? Then the route, and so the socket, are of the device's namespace.
+ * Otherwise a device above this one has seen it: the bridge over this port, the VLAN over this link, or the
+ * macvlan of a container, whose socket is of another namespace. Or that one let go of the route.
  */
-static __always_inline bool was_seen_above(const struct net_device *device, struct dst_entry *dst)
+static __always_inline bool is_routed_here(const struct net_device *device, struct dst_entry *dst)
 {
 	if (test_any_socket)
-		return false;
-	return !dst || BPF_CORE_READ(dst, dev) != device;
+		return true;
+	return dst && BPF_CORE_READ(dst, dev) == device;
 }
 
-/* The sender's nearest cgroup that is a scope or exempt. */
+/*
+ * The sender's nearest cgroup that is a scope or exempt. Unrolled, because the verifier knows which levels are
+ * in use, and takes the rest out.
+ */
 static __always_inline __u32 cgroup_facts(struct __sk_buff *skb)
 {
+	SIEVE_UNROLLED
 	for (int level = SIEVE_CGROUP_LEVELS - 1; level >= 0; level--) {
 		__u64 id;
 		__u32 *kind;
@@ -194,6 +195,7 @@ static __always_inline __u32 server_facts(struct __sk_buff *skb, const struct si
 	struct bpf_sock_tuple tuple = {};
 	__u32 size, facts = 0;
 
+	SIEVE_UNROLLED
 	for (int i = 0; i < SIEVE_PORTS_MAX; i++) {
 		struct bpf_sock *server;
 

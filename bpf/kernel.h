@@ -77,9 +77,6 @@ struct sk_buff {
 	struct sock *sk;
 	unsigned long _skb_refdst;
 	unsigned long _nfct;
-	__u16 network_header; /* octets from head */
-	unsigned char *head;
-	unsigned char *data;
 };
 
 #pragma clang attribute pop
@@ -117,15 +114,6 @@ static __always_inline struct net *socket_netns(struct __sk_buff *skb)
 static __always_inline struct dst_entry *packet_dst(struct __sk_buff *skb)
 {
 	return (struct dst_entry *)(BPF_CORE_READ(kernel_skb(skb), _skb_refdst) & ~SKB_DST_NOREF);
-}
-
-/* Octets from skb->data to the IP header: 14 on Ethernet, 0 on a device without a link layer and at cgroups. */
-static __always_inline __u32 network_offset(struct __sk_buff *skb)
-{
-	const struct sk_buff *kernel = kernel_skb(skb);
-	unsigned char *network = BPF_CORE_READ(kernel, head) + BPF_CORE_READ(kernel, network_header);
-
-	return (__u32)(network - BPF_CORE_READ(kernel, data));
 }
 
 /* CLOCK_MONOTONIC in ns; the coarse one (Linux 5.11) is exact to a tick, and a tenth of the price. */

@@ -25,7 +25,7 @@ enum sieve_kind {
 
 /* Where the message lies, and between whom. */
 struct sieve_packet {
-	__u32 run;            /* who uses the work area: a random number, or another one if it was lost */
+	__u64 owner;          /* whose work area it is: the address of the packet; another one if it was lost */
 	__u32 network;        /* octets from skb->data to the network header: 14 on Ethernet, 0 without a link layer */
 	__u32 transport;      /* octets from the network header to the UDP header */
 	__u32 ip_length;      /* of the whole datagram, as the IP header says */
@@ -39,8 +39,13 @@ struct sieve_packet {
 /* What one run of a program works on. */
 struct sieve_kernel_work {
 	struct sieve_packet packet;
+	struct udphdr udp; /* as it lies before the message in the packet */
 	struct sieve_work dns;
 };
+
+_Static_assert(__builtin_offsetof(struct sieve_kernel_work, dns) == __builtin_offsetof(struct sieve_kernel_work, udp) + sizeof(struct udphdr),
+	       "the message follows the UDP header");
+_Static_assert(__builtin_offsetof(struct sieve_work, message) == 0, "the message follows the UDP header");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -73,32 +73,31 @@ static __always_inline bool has_source_route(struct __sk_buff *skb, __u32 header
 }
 
 /*
- * Take the work area for this run, before the first write to it. At the cgroup hooks another packet of the
+ * Take the work area for this packet, before the first write to it. At the cgroup hooks another packet of the
  * same CPU can come in between, in softirq or after preemption; it takes the area, and who was interrupted
  * sees that at the end (still_mine()). He may have written to it meanwhile, so neither may go on with it.
  */
-static __always_inline struct sieve_packet *take(struct sieve_kernel_work **ret_work, __u32 *ret_run)
+static __always_inline struct sieve_packet *take(struct __sk_buff *skb, struct sieve_kernel_work **ret_work)
 {
 	struct sieve_kernel_work *work = get_work_area();
 
 	if (!work)
 		return NULL;
 	*ret_work = work;
-	*ret_run = bpf_get_prandom_u32();
-	work->packet.run = *ret_run;
+	work->packet.owner = (unsigned long)skb;
 	return &work->packet;
 }
 
-static __always_inline bool still_mine(struct sieve_packet *packet, __u32 run)
+static __always_inline bool still_mine(struct __sk_buff *skb, struct sieve_packet *packet)
 {
 	SIEVE_FORGET();
-	if (packet->run == run)
+	if (packet->owner == (unsigned long)skb)
 		return true;
-	packet->run = 0;
+	packet->owner = 0;
 	return false;
 }
 
-static __always_inline enum sieve_kind find_ipv4(struct __sk_buff *skb, struct sieve_kernel_work **ret_work, __u32 *ret_run)
+static __always_inline enum sieve_kind find_ipv4(struct __sk_buff *skb, struct sieve_kernel_work **ret_work)
 {
 	struct {
 		struct iphdr ip;
@@ -121,7 +120,7 @@ static __always_inline enum sieve_kind find_ipv4(struct __sk_buff *skb, struct s
 	if (!is_dns_port(head.udp.dest))
 		return SIEVE_KIND_OTHER;
 
-	packet = take(ret_work, ret_run);
+	packet = take(skb, ret_work);
 	if (!packet)
 		return SIEVE_KIND_OTHER;
 	packet->family = SIEVE_IPV4;
@@ -188,7 +187,7 @@ static __always_inline __u8 walk_extensions(struct __sk_buff *skb, __u8 next, st
 	return 0;
 }
 
-static __always_inline enum sieve_kind find_ipv6(struct __sk_buff *skb, struct sieve_kernel_work **ret_work, __u32 *ret_run)
+static __always_inline enum sieve_kind find_ipv6(struct __sk_buff *skb, struct sieve_kernel_work **ret_work)
 {
 	struct {
 		struct ipv6hdr ip;
@@ -209,7 +208,7 @@ static __always_inline enum sieve_kind find_ipv6(struct __sk_buff *skb, struct s
 	if (!is_dns_port(head.udp.dest) || head.ip.version != 6)
 		return SIEVE_KIND_OTHER;
 
-	packet = take(ret_work, ret_run);
+	packet = take(skb, ret_work);
 	if (!packet)
 		return SIEVE_KIND_OTHER;
 	packet->family = SIEVE_IPV6;
@@ -223,15 +222,15 @@ static __always_inline enum sieve_kind find_ipv6(struct __sk_buff *skb, struct s
 }
 
 /* The look that every packet gets; what is not SIEVE_KIND_OTHER has the work area, and is described in it. */
-static __always_inline enum sieve_kind find_dns(struct __sk_buff *skb, struct sieve_kernel_work **ret_work, __u32 *ret_run)
+static __always_inline enum sieve_kind find_dns(struct __sk_buff *skb, struct sieve_kernel_work **ret_work)
 {
 	enum sieve_kind kind = SIEVE_KIND_OTHER;
 	__u8 flags;
 
 	if (skb->protocol == bpf_htons(ETH_P_IP))
-		kind = find_ipv4(skb, ret_work, ret_run);
+		kind = find_ipv4(skb, ret_work);
 	else if (skb->protocol == bpf_htons(ETH_P_IPV6))
-		kind = find_ipv6(skb, ret_work, ret_run);
+		kind = find_ipv6(skb, ret_work);
 	if (kind != SIEVE_KIND_TCP)
 		return kind;
 	if (load(skb, (*ret_work)->packet.transport + TCP_FLAGS_OFFSET, &flags, sizeof(flags)))
@@ -270,8 +269,9 @@ static __always_inline enum sieve_reason check_datagram(struct __sk_buff *skb, s
 		return SIEVE_REASON_length;
 	if (is_group_address(packet) || is_group_route(packet, dst))
 		return SIEVE_REASON_destination;
-	packet->network = network_offset(skb);
-	if ((packet->network != 0 && packet->network != ETH_HLEN) || packet->network + packet->ip_length != skb->len)
+	/* Our own packets end with the datagram, so what is before it is the link layer. load_message() checks. */
+	packet->network = skb->len - packet->ip_length;
+	if (packet->network != 0 && packet->network != ETH_HLEN)
 		return SIEVE_REASON_length;
 	udp_length -= sizeof(struct udphdr);
 	if (udp_length > SIEVE_MESSAGE_MAX)
@@ -282,19 +282,23 @@ static __always_inline enum sieve_reason check_datagram(struct __sk_buff *skb, s
 
 /*
  * Copy the message to the work area, with zeros behind it. It may lie in pages (MSG_ZEROCOPY, sendfile), of
- * which load() knows nothing.
+ * which load() knows nothing, so it is read at its offset from skb->data; that the UDP header before it is the
+ * one that was found from the network header shows that the offset is right.
  */
-static __always_inline enum sieve_reason load_message(struct __sk_buff *skb, const struct sieve_packet *packet,
-						      struct sieve_work *work)
+static __always_inline enum sieve_reason load_message(struct __sk_buff *skb, struct sieve_kernel_work *work)
 {
-	__u32 length = work->length;
+	const struct sieve_packet *packet = &work->packet;
+	__u32 length = work->dns.length;
 
 	SIEVE_OPAQUE(length);
 	if (length < SIEVE_HEADER_SIZE || length > SIEVE_MESSAGE_MAX)
 		return SIEVE_REASON_length;
-	if (bpf_skb_load_bytes(skb, packet->network + packet->transport + sizeof(struct udphdr), work->message, length))
+	if (bpf_skb_load_bytes(skb, packet->network + packet->transport, &work->udp, sizeof(work->udp) + length))
 		return SIEVE_REASON_length;
-	__builtin_memset(&work->message[length], 0, 4);
+	if (work->udp.source != packet->udp.source || work->udp.dest != packet->udp.dest ||
+	    work->udp.len != packet->udp.len || work->udp.check != packet->udp.check)
+		return SIEVE_REASON_length;
+	__builtin_memset(&work->dns.message[length], 0, 4);
 	return SIEVE_REASON_NONE;
 }
 

@@ -102,9 +102,13 @@ static __always_inline int replace_message(struct __sk_buff *skb, const struct s
 	if (old_length < SIEVE_HEADER_SIZE || old_length > SIEVE_MESSAGE_MAX)
 		return -1;
 	difference = bpf_csum_diff((__be32 *)work->message, (old_length + 3) & ~3U, NULL, 0, 0);
-	length = sieve_answer(work, current_policy());
-	SIEVE_OPAQUE(length);
-	if (length < SIEVE_HEADER_SIZE || length > SIEVE_ANSWER_MAX)
+	sieve_answer(work, current_policy());
+	SIEVE_FORGET();
+	length = work->length;
+	if (length < SIEVE_HEADER_SIZE)
+		return -1;
+	SIEVE_OPAQUE(length); /* or the compiler makes one comparison of both, of a number beside it */
+	if (length > SIEVE_ANSWER_MAX)
 		return -1;
 	difference = bpf_csum_diff(NULL, 0, (__be32 *)work->message, (length + 3) & ~3U, difference);
 

@@ -51,20 +51,22 @@ static __always_inline enum sieve_reason judge(struct __sk_buff *skb, const stru
 }
 
 /* Why the packet passes, or none, or UNCOUNTED. */
-static __always_inline int examine(struct __sk_buff *skb, struct sieve_packet *packet, struct sieve_work *work)
+static __always_inline int examine(struct __sk_buff *skb, struct sieve_kernel_work *kernel_work)
 {
+	struct sieve_packet *packet = &kernel_work->packet;
+	struct sieve_work *work = &kernel_work->dns;
 	const struct net_device *device = packet_device(skb);
 	struct net *net = device_netns(device);
 	struct dst_entry *dst = packet_dst(skb);
 	enum sieve_reason reason;
 
-	if (!is_local(skb, packet, net))
+	if (!has_socket(skb, packet))
 		return SIEVE_REASON_not_local;
-	if (was_seen_above(device, dst))
-		return UNCOUNTED;
+	if (!is_routed_here(device, dst))
+		return socket_netns(skb) == net ? UNCOUNTED : SIEVE_REASON_not_local;
 	reason = check_datagram(skb, packet, dst, work);
 	if (!reason)
-		reason = load_message(skb, packet, work);
+		reason = load_message(skb, kernel_work);
 	if (!reason)
 		reason = sieve_parse_query(work);
 	if (!reason)
@@ -79,15 +81,14 @@ static __always_inline int examine(struct __sk_buff *skb, struct sieve_packet *p
 static __always_inline int filter(struct __sk_buff *skb, struct sieve_kernel_work **ret_work)
 {
 	struct sieve_kernel_work *work = NULL;
-	__u32 run = 0;
 	int reason;
 
-	if (find_dns(skb, &work, &run) == SIEVE_KIND_OTHER || !work)
+	if (find_dns(skb, &work) == SIEVE_KIND_OTHER || !work)
 		return UNCOUNTED;
 	SIEVE_FORGET();
 	*ret_work = work;
-	reason = examine(skb, &work->packet, &work->dns);
-	if (!reason && !still_mine(&work->packet, run))
+	reason = examine(skb, work);
+	if (!reason && !still_mine(skb, &work->packet))
 		return SIEVE_REASON_failed;
 	return reason;
 }

@@ -23,7 +23,7 @@ static void check_instructions(const char *phrase, const struct sieve_policy *po
 	       verified_instructions(filter.skel->progs.sieve_cgroup),
 	       verified_instructions(filter.skel->progs.sieve_probe));
 	unload_filter(&filter);
-	assert_in_range(egress, 1, INSTRUCTIONS_MAX);
+	assert_in_range(egress, 0, INSTRUCTIONS_MAX); /* 0: the kernel does not tell (before 5.16) */
 }
 
 static void the_verifier_takes_the_usual_policy_in_few_steps(void **state)
