@@ -39,6 +39,7 @@ command_lines() {
 	refused "option without its value" 2 settle "$STUBSIEVE" run --settle
 	refused "seconds that are none" 2 banana "$STUBSIEVE" run --settle banana
 	refused "negative seconds" 2 -- "$STUBSIEVE" run --settle -1
+	refused "a controller that may never be silent" 2 "at least 0.5" "$STUBSIEVE" run --fail-open-after 0
 	refused "unknown action" 2 maybe "$STUBSIEVE" run --action maybe
 	refused "unknown value of nat64" 2 maybe "$STUBSIEVE" run --nat64 maybe
 	refused "unknown option of status" 2 frobnicate "$STUBSIEVE" status --frobnicate
@@ -53,6 +54,10 @@ places() {
 	refused "a cgroup that is not there" 2 no-such-cgroup $(run --cgroup "$LAB/no-such-cgroup")
 	# shellcheck disable=SC2046
 	refused "a cgroup outside of cgroup2" 2 /etc $(run --cgroup ../../../../../../etc)
+	# shellcheck disable=SC2046
+	refused "a part of the cgroup2 hierarchy" 2 "cgroup namespace" \
+		unshare --mount --cgroup --propagation private sh -euc 'umount -l "$1"; mount -t cgroup2 none "$1"; shift; exec "$@"' sh \
+		"$LAB_CGROUP_ROOT" $(run --cgroup /)
 	refused "a pin-dir that is on no bpffs" 2 "$LAB_DIR/no-bpffs" \
 		"$STUBSIEVE" run --cgroup "$LAB/clients" --run-dir "$LAB_DIR/run" --pin-dir "$LAB_DIR/no-bpffs/stubsieve"
 	# shellcheck disable=SC2016,SC2046 # the inner shell's
@@ -118,6 +123,40 @@ dead_controller() {
 	check_not_running "killed and stopped"
 }
 
+# The controller is in the namespace where its filters are; whoever says stop need not be.
+stop_from_elsewhere() {
+	local hook
+	for hook in clsact tcx; do
+		STUBSIEVE_HOOK=$hook start_filter "$hook: controller on the host" --settle 0 || return
+		check "$hook: it answers" lab_until 5 lab_filtered
+		check "$hook: stop from another network namespace" lab_control nsenter --net="/run/netns/$LAB-server" \
+			"$STUBSIEVE" stop --run-dir "$LAB_DIR/run"
+		lab_until 5 lab_gone "$LAB_FILTER_PID" && LAB_FILTER_PID=''
+		check_equal "$hook: nothing is left" "" "$(leftovers)"
+		check_equal "$hook: no qdisc is left" "" "$(lab_control tc qdisc show | grep clsact)"
+	done
+}
+
+# Interfaces and cgroups have names of octets, JSON has UTF-8.
+odd_names() {
+	start_filter "controller beside odd names" --settle 0 || return
+	lab_control ip link add $'m\xff' type veth peer name n0
+	check "an interface whose name is not UTF-8 is shown" lab_until 5 lab_shows_odd_name
+	lab_control ip link del n0
+	mkdir "$LAB_CGROUP/clients/again"
+	lab_filter_stop
+	start_filter "controller of a cgroup that goes" --settle 0 --cgroup "$LAB/clients/again" || return
+	rmdir "$LAB_CGROUP/clients/again"
+	mkdir "$LAB_CGROUP/clients/again"
+	check_equal "explain knows that the cgroup is another one now" scope \
+		"$(lab_filter explain www.example.com --type AAAA --cgroup "$LAB/clients/again" --json | jq -r '.queries[0].reason')"
+	check_equal "status says so, too" false "$(lab_status '.cgroups[0].attached')"
+	rmdir "$LAB_CGROUP/clients/again"
+	lab_filter_stop
+}
+
+lab_shows_odd_name() { [ "$(lab_status '[.netns[0].interfaces[] | select(.name == "m?")] | length')" = 1 ]; }
+
 need_root
 lab_init usage
 mkdir "$LAB_DIR/no-bpffs"
@@ -128,4 +167,6 @@ privileges
 check_not_running "nothing runs"
 second_instance
 dead_controller
+stop_from_elsewhere
+odd_names
 finish
