@@ -219,8 +219,8 @@ static void a_device_that_no_answer_can_be_made_on_is_left_alone(void **state)
 	assert_int_equal(find_entry("can0")->link_fd, -1);
 	expect_nothing("can0");
 	assert_false(is_pinned(if_nametoindex("can0")));
-	assert_int_equal(find_entry("ppp0")->hook, ATTACH_TCX);
-	expect_ours_alone("ppp0");
+	assert_int_equal(find_entry("ppp0")->hook, ATTACH_NONE);
+	expect_nothing("ppp0");
 	close(can);
 	close(ppp);
 	reconcile();

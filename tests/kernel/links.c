@@ -179,36 +179,34 @@ static void an_answer_can_be_made_on_what_the_table_says(void **state)
 	static const struct {
 		const char *what;
 		uint16_t type;
-		bool with_tcx, without_tcx;
+		bool is_fit;
 	} table[] = {
-		{ "Ethernet", ARPHRD_ETHER, true, true },
-		{ "lo", ARPHRD_LOOPBACK, true, true },
-		{ "TUN, WireGuard", ARPHRD_NONE, true, true },
-		{ "raw IP (modems)", 519, true, true },
-		{ "ipip", ARPHRD_TUNNEL, true, true },
-		{ "ip6tnl", ARPHRD_TUNNEL6, true, true },
-		{ "sit", ARPHRD_SIT, true, true },
-		{ "gre", ARPHRD_IPGRE, true, true },
-		{ "ip6gre", ARPHRD_IP6GRE, true, true },
-		{ "PPP", ARPHRD_PPP, true, false },
-		{ "InfiniBand", ARPHRD_INFINIBAND, false, false },
-		{ "IEEE 802.15.4", ARPHRD_IEEE802154, false, false },
-		{ "monitored Wi-Fi", ARPHRD_IEEE80211_RADIOTAP, false, false },
-		{ "CAN", ARPHRD_CAN, false, false },
-		{ "no type", ARPHRD_VOID, false, false },
-		{ "netlink", ARPHRD_NETLINK, false, false },
+		{ "Ethernet", ARPHRD_ETHER, true },
+		{ "lo", ARPHRD_LOOPBACK, true },
+		{ "TUN, WireGuard", ARPHRD_NONE, true },
+		{ "raw IP (modems)", 519, true },
+		{ "ipip", ARPHRD_TUNNEL, true },
+		{ "ip6tnl", ARPHRD_TUNNEL6, true },
+		{ "sit", ARPHRD_SIT, true },
+		{ "gre", ARPHRD_IPGRE, true },
+		{ "ip6gre", ARPHRD_IP6GRE, true },
+		{ "PPP", ARPHRD_PPP, false },
+		{ "InfiniBand", ARPHRD_INFINIBAND, false },
+		{ "IEEE 802.15.4", ARPHRD_IEEE802154, false },
+		{ "monitored Wi-Fi", ARPHRD_IEEE80211_RADIOTAP, false },
+		{ "CAN", ARPHRD_CAN, false },
+		{ "no type", ARPHRD_VOID, false },
+		{ "netlink", ARPHRD_NETLINK, false },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(table); i++) {
 		struct link link = { .ifindex = 2, .name = "x", .type = table[i].type };
 
-		if (link_is_fit(&link, true) != table[i].with_tcx || link_is_fit(&link, false) != table[i].without_tcx)
-			fail_msg("%s: with tcx %d, without %d", table[i].what, link_is_fit(&link, true),
-				 link_is_fit(&link, false));
+		if (link_is_fit(&link) != table[i].is_fit)
+			fail_msg("%s is%s fit", table[i].what, table[i].is_fit ? " not" : "");
 		link.is_indirect = true;
-		assert_false(link_is_fit(&link, true));
-		assert_false(link_is_fit(&link, false));
+		assert_false(link_is_fit(&link));
 	}
 }
 

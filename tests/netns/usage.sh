@@ -83,6 +83,29 @@ privileges() {
 	accepted "connectivity as nobody" "${nobody[@]}" "$sieve" connectivity --json
 }
 
+# README: root with three capabilities runs, is taken over by the next, and may stop, on either hook.
+three_capabilities() {
+	local hook times limited=(setpriv --bounding-set=-all,+bpf,+net_admin,+perfmon --inh-caps=-all)
+	for hook in tcx clsact; do
+		for times in first second; do
+			# shellcheck disable=SC2046 # words without spaces
+			(export STUBSIEVE_HOOK=$hook
+			lab_stay control "$LAB_HOST_PID" "${limited[@]}" $(run --cgroup "$LAB/clients" --settle 0)) \
+				>"$LAB_DIR/limited.log" 2>&1 </dev/null &
+			LAB_FILTER_PID=$!
+			disown
+			check "$hook, three capabilities: the $times controller runs" lab_until 5 lab_filter_runs
+			check_equal "$hook: it complains of nothing" "" "$(grep -v ready "$LAB_DIR/limited.log")"
+			check "$hook: it answers" lab_until 5 lab_filtered
+			[ "$times" = second ] || kill -TERM "$(lab_status .pid)"
+			[ "$times" = second ] || lab_until 5 lab_gone "$LAB_FILTER_PID"
+		done
+		accepted "$hook: stop with three capabilities" "${limited[@]}" "$STUBSIEVE" stop --run-dir "$LAB_DIR/run"
+		lab_until 5 lab_gone "$LAB_FILTER_PID" && LAB_FILTER_PID=''
+		check_equal "$hook: nothing is left" "" "$(leftovers)"
+	done
+}
+
 check_not_running() {
 	local said status=0
 	said=$(lab_filter status --json 2>/dev/null) || status=$?
@@ -165,6 +188,7 @@ command_lines
 places
 privileges
 check_not_running "nothing runs"
+three_capabilities
 second_instance
 dead_controller
 stop_from_elsewhere

@@ -166,7 +166,7 @@ static int attach_one(const struct attachments *attachments, const struct progra
 
 	entry->link_fd = -1;
 	entry->hook = ATTACH_NONE;
-	if (!link_is_fit(&entry->link, attachments->has_tcx))
+	if (!link_is_fit(&entry->link))
 		return 0;
 	if (!attachments->has_tcx) {
 		int r = clsact_attach(&clsact, programs_egress_fd(programs));

@@ -108,7 +108,7 @@ int links_list(struct link **ret_links, size_t *ret_count)
 	return 0;
 }
 
-bool link_is_fit(const struct link *link, bool has_tcx)
+bool link_is_fit(const struct link *link)
 {
 	if (link->is_indirect)
 		return false;
@@ -123,8 +123,6 @@ bool link_is_fit(const struct link *link, bool has_tcx)
 	case ARPHRD_IPGRE:
 	case ARPHRD_IP6GRE:
 		return true;
-	case ARPHRD_PPP:
-		return has_tcx;
 	default:
 		return false;
 	}

@@ -21,8 +21,9 @@ int links_list(struct link **ret_links, size_t *ret_count);
 /*
  * Can an answer be made on this device? Its packets must have an Ethernet header or none, and what is
  * redirected to its ingress must be taken as it is. A VRF device is passed over: the packet is seen again
- * on the device behind it. So are IPsec's devices (xfrm, vti), which take only what came in encrypted. `has_tcx`: the kernel is 6.6 or later (PPP needs it).
+ * on the device behind it. So are IPsec's devices (xfrm, vti), which take only what came in encrypted, and PPP,
+ * whose ingress redirect depends on the kernel.
  */
-bool link_is_fit(const struct link *link, bool has_tcx);
+bool link_is_fit(const struct link *link);
 
 #endif
