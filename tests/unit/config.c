@@ -53,8 +53,8 @@ static void print_config(const struct config *config, char *text, size_t size)
 	}
 }
 
-/* The configuration is as it was, and the line names the key, what it takes and what it got. */
-static void refuse(struct config *config, const char *key, const char *word)
+/* The configuration is as it was, and the line names the key, what it got, and what is wrong with it. */
+static void refuse_because(struct config *config, const char *key, const char *word, const char *why)
 {
 	char error[CONFIG_ERROR_MAX] = "", before[65536] = "", after[65536] = "";
 	struct config copy = *config;
@@ -65,8 +65,21 @@ static void refuse(struct config *config, const char *key, const char *word)
 	print_config(config, after, sizeof(after));
 	assert_string_equal(after, before);
 	assert_memory_equal(config, &copy, sizeof(copy));
-	if (strstr(error, key) != error || !strstr(error, find_key(key)->values) || !strstr(error, word))
+	if (strstr(error, key) != error || !strstr(error, why) || !strstr(error, word))
 		fail_msg("not a line for people: %s", error);
+}
+
+static void refuse(struct config *config, const char *key, const char *word)
+{
+	refuse_because(config, key, word, find_key(key)->values);
+}
+
+static void refuse_beyond(struct config *config, const char *key, const char *word, unsigned int limit)
+{
+	char why[64];
+
+	snprintf(why, sizeof(why), "the limit of %u values is reached", limit);
+	refuse_because(config, key, word, why);
 }
 
 static void assert_in_force(const struct config *config, const char *key, size_t index, const char *want)
@@ -86,18 +99,33 @@ static void assert_no_more(const struct config *config, const char *key, size_t 
 	assert_string_equal(word, "untouched");
 }
 
+/* The keys that take a list of words, of which none is the default. */
+static const struct {
+	const char *key;
+	unsigned int limit;
+} lists[] = {
+	{ "cgroup", CONFIG_CGROUPS_MAX },
+	{ "exempt-cgroup", CONFIG_CGROUPS_MAX },
+	{ "ignore-interface", CONFIG_INTERFACES_MAX },
+	{ "gateway", CONFIG_INTERFACES_MAX },
+};
+
 static void what_is_documented_is_in_force_by_default(void **state)
 {
 	static const struct {
 		const char *key, *word;
 	} defaults[] = {
 		{ "action", "answer" },
+		{ "netns", "scope" },
+		{ "detect", "routes" },
+		{ "families", "auto" },
 		{ "port", "53" },
 		{ "ede", "yes" },
+		{ "order", "first" },
 		{ "settle", "5" },
 		{ "nat64", "auto" },
 		{ "filter-servers", "no" },
-		{ "order", "first" },
+		{ "max-netns", "4096" },
 		{ "fail-open-after", "30" },
 		{ "fail-open-spread", "60" },
 		{ "pin-dir", "/sys/fs/bpf/stubsieve" },
@@ -112,10 +140,12 @@ static void what_is_documented_is_in_force_by_default(void **state)
 		assert_in_force(&config, defaults[i].key, 0, defaults[i].word);
 		assert_no_more(&config, defaults[i].key, 1);
 	}
-	assert_no_more(&config, "cgroup", 0);
+	for (size_t i = 0; i < COUNT(lists); i++)
+		assert_no_more(&config, lists[i].key, 0);
 	config_keys(&count);
-	assert_int_equal(count, COUNT(defaults) + 1);
+	assert_int_equal(count, COUNT(defaults) + COUNT(lists));
 	assert_int_equal(config.connectivity.detect, CONNECTIVITY_DETECT_ROUTES);
+	assert_int_equal(config.families, 1 << SIEVE_IPV4 | 1 << SIEVE_IPV6);
 	assert_int_equal(config.settle_ns, 5 * SECOND);
 }
 
@@ -126,6 +156,9 @@ static void every_word_of_every_key_is_taken_and_printed_again(void **state)
 		const char *words[5];
 	} table[] = {
 		{ "action", { "answer", "observe", "drop", "reject" } },
+		{ "netns", { "scope", "self" } },
+		{ "detect", { "routes", "addresses" } },
+		{ "families", { "auto", "aaaa", "a" } },
 		{ "ede", { "yes", "no" } },
 		{ "filter-servers", { "yes", "no" } },
 		{ "nat64", { "auto", "yes", "no" } },
@@ -155,6 +188,21 @@ static void a_word_sets_its_own_field_and_no_other(void **state)
 	take(&config, "action", "reject");
 	want.action = SIEVE_ACTION_REJECT;
 	assert_memory_equal(&config, &want, sizeof(want));
+	take(&config, "netns", "self");
+	want.netns = CONFIG_NETNS_SELF;
+	assert_memory_equal(&config, &want, sizeof(want));
+	take(&config, "detect", "addresses");
+	want.connectivity.detect = CONNECTIVITY_DETECT_ADDRESSES;
+	assert_memory_equal(&config, &want, sizeof(want));
+	take(&config, "families", "aaaa");
+	want.families = 1 << SIEVE_IPV6;
+	assert_memory_equal(&config, &want, sizeof(want));
+	take(&config, "families", "a");
+	want.families = 1 << SIEVE_IPV4;
+	assert_memory_equal(&config, &want, sizeof(want));
+	take(&config, "max-netns", "7");
+	want.max_netns = 7;
+	assert_memory_equal(&config, &want, sizeof(want));
 	take(&config, "ede", "no");
 	want.extended_error = false;
 	assert_memory_equal(&config, &want, sizeof(want));
@@ -183,7 +231,8 @@ static void a_word_sets_its_own_field_and_no_other(void **state)
 
 static void words_that_a_key_does_not_take_are_refused(void **state)
 {
-	static const char *const keys[] = { "action", "ede", "filter-servers", "nat64", "order" };
+	static const char *const keys[] = { "action", "netns", "detect", "families",
+					    "ede",    "order", "nat64",  "filter-servers" };
 	static const char *const words[] = { "", "Yes", "yes ", " no", "ye", "yess", "1", "true", "answer,drop", "fir" };
 	struct config config;
 
@@ -196,7 +245,7 @@ static void words_that_a_key_does_not_take_are_refused(void **state)
 
 static void a_key_that_is_not_there_is_named(void **state)
 {
-	static const char *const keys[] = { "", "Action", "actio", "actions", "fail-open", "detect", "--action" };
+	static const char *const keys[] = { "", "Action", "actio", "actions", "fail-open", "ignore", "--action" };
 	struct config config, want;
 	char error[CONFIG_ERROR_MAX];
 
@@ -278,33 +327,40 @@ static void as_many_ports_are_taken_as_the_policy_holds(void **state)
 		snprintf(word, sizeof(word), "%u", 1000 + i);
 		take(&config, "port", word);
 	}
-	refuse(&config, "port", "2000");
+	refuse_beyond(&config, "port", "2000", SIEVE_PORTS_MAX);
+	refuse(&config, "port", "5353");
 	assert_int_equal(config.port_count, SIEVE_PORTS_MAX);
 	assert_int_equal(config.ports[SIEVE_PORTS_MAX - 1], 1000 + SIEVE_PORTS_MAX - 1);
 }
 
-static void as_many_cgroups_are_taken_as_there_is_room_for(void **state)
+static void as_many_words_are_taken_as_there_is_room_for(void **state)
 {
 	struct config config;
 	char word[32];
 
 	(void)state;
 	config_init(&config);
-	for (unsigned int i = 0; i < CONFIG_CGROUPS_MAX; i++) {
-		snprintf(word, sizeof(word), "a/cgroup-%u", i);
-		take(&config, "cgroup", word);
-		memset(word, 'x', sizeof(word)); /* the configuration has a copy of its own */
+	for (size_t list = 0; list < COUNT(lists); list++) {
+		const char *key = lists[list].key;
+
+		for (unsigned int i = 0; i < lists[list].limit; i++) {
+			snprintf(word, sizeof(word), "%.4s-%u", key, i);
+			take(&config, key, word);
+			memset(word, 'x', sizeof(word)); /* the configuration has a copy of its own */
+		}
+		refuse_beyond(&config, key, "one-more", lists[list].limit);
+		refuse(&config, key, "");
 	}
-	refuse(&config, "cgroup", "one/more");
-	assert_int_equal(config.cgroup_count, CONFIG_CGROUPS_MAX);
-	for (unsigned int i = 0; i < CONFIG_CGROUPS_MAX; i++) {
-		snprintf(word, sizeof(word), "a/cgroup-%u", i);
-		assert_in_force(&config, "cgroup", i, word);
+	for (size_t list = 0; list < COUNT(lists); list++) {
+		for (unsigned int i = 0; i < lists[list].limit; i++) {
+			snprintf(word, sizeof(word), "%.4s-%u", lists[list].key, i);
+			assert_in_force(&config, lists[list].key, i, word);
+		}
+		assert_no_more(&config, lists[list].key, lists[list].limit);
 	}
-	assert_no_more(&config, "cgroup", CONFIG_CGROUPS_MAX);
 	config_free(&config);
-	assert_int_equal(config.cgroup_count, 0);
-	assert_no_more(&config, "cgroup", 0);
+	for (size_t list = 0; list < COUNT(lists); list++)
+		assert_no_more(&config, lists[list].key, 0);
 }
 
 static void a_cgroup_without_a_name_is_refused(void **state)
@@ -321,23 +377,124 @@ static void a_cgroup_without_a_name_is_refused(void **state)
 	config_free(&config);
 }
 
+static void names_and_globs_of_interfaces_are_taken(void **state)
+{
+	static const char *const keys[] = { "ignore-interface", "gateway" };
+	static const char *const good[] = { "eth0", "docker*", "br-?", "[vw]eth[[:digit:]]*", "*", "eth0.100",
+					    "\303\274" };
+	static const char *const bad[] = { "", "/", "eth/0", "eth*/", "eth0 eth1", " eth0", "eth0\n", "a\tb" };
+	struct config config;
+
+	(void)state;
+	config_init(&config);
+	for (size_t key = 0; key < COUNT(keys); key++) {
+		for (size_t i = 0; i < COUNT(bad); i++)
+			refuse(&config, keys[key], bad[i]);
+		for (size_t i = 0; i < COUNT(good); i++) {
+			take(&config, keys[key], good[i]);
+			assert_in_force(&config, keys[key], i, good[i]);
+		}
+	}
+	config_free(&config);
+}
+
+static void an_interface_matches_a_name_or_a_glob(void **state)
+{
+	char exact[] = "eth0", star[] = "docker*", set[] = "[vw]g?", open[] = "[odd";
+	char *const patterns[] = { exact, star, set, open };
+	static const struct {
+		const char *name;
+		int pattern; /* -1: none */
+	} table[] = {
+		{ "eth0", 0 },   { "eth", -1 },    { "eth00", -1 }, { "Eth0", -1 }, { "docker0", 1 }, { "docker", 1 },
+		{ "adocker", -1 }, { "wg0", 2 },   { "vgx", 2 },    { "wg", -1 },   { "wg00", -1 },   { "[odd", 3 },
+		{ "odd", -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		const char *pattern = NULL, *want = table[i].pattern < 0 ? NULL : patterns[table[i].pattern];
+		const char *name = table[i].name;
+
+		assert_int_equal(config_matches_interface(patterns, COUNT(patterns), name, &pattern), want != NULL);
+		assert_ptr_equal(pattern, want);
+		assert_int_equal(config_matches_interface(patterns, COUNT(patterns), name, NULL), want != NULL);
+		assert_false(config_matches_interface(patterns, 0, name, &pattern));
+	}
+}
+
+static void the_first_pattern_that_matches_is_told(void **state)
+{
+	char any[] = "*", exact[] = "eth0";
+	char *const general[] = { any, exact }, *const special[] = { exact, any };
+	const char *pattern;
+
+	(void)state;
+	assert_true(config_matches_interface(general, 2, "eth0", &pattern));
+	assert_ptr_equal(pattern, any);
+	assert_true(config_matches_interface(special, 2, "eth0", &pattern));
+	assert_ptr_equal(pattern, exact);
+}
+
+static void as_many_namespaces_are_managed_as_is_sensible(void **state)
+{
+	static const char *const good[] = { "1", "2", "4096", "65535", "65536" };
+	static const char *const bad[] = { "", "0", "65537", "4294967297", "-1", "+1", " 1", "1 ", "1.0", "all" };
+	struct config config;
+
+	(void)state;
+	config_init(&config);
+	for (size_t i = 0; i < COUNT(bad); i++)
+		refuse(&config, "max-netns", bad[i]);
+	for (size_t i = 0; i < COUNT(good); i++) {
+		take(&config, "max-netns", good[i]);
+		assert_int_equal(config.max_netns, strtoul(good[i], NULL, 10));
+		assert_in_force(&config, "max-netns", 0, good[i]);
+	}
+}
+
+static void nobody_behind_a_gateway_can_be_told_of_a_rejection(void **state)
+{
+	static const char *const actions[] = { "answer", "observe", "drop", "reject" };
+	struct config config;
+	char error[CONFIG_ERROR_MAX] = "";
+
+	(void)state;
+	config_init(&config);
+	for (size_t i = 0; i < COUNT(actions); i++) {
+		take(&config, "action", actions[i]);
+		assert_int_equal(config_check(&config, error), 0);
+	}
+	take(&config, "gateway", "veth*");
+	assert_int_equal(config_check(&config, error), -EINVAL);
+	assert_non_null(strstr(error, "gateway \"veth*\""));
+	assert_non_null(strstr(error, "action reject"));
+	error[0] = '\0';
+	for (size_t i = 0; i < COUNT(actions) - 1; i++) {
+		take(&config, "action", actions[i]);
+		assert_int_equal(config_check(&config, error), 0);
+	}
+	assert_string_equal(error, "");
+	config_free(&config);
+}
+
 static void limits_and_repeats_are_what_the_table_says(void **state)
 {
-	static const char *const repeating[] = { "cgroup", "port" };
 	size_t count, repeats = 0;
 	const struct config_key *keys = config_keys(&count);
 	char limit[32];
 
 	(void)state;
 	for (size_t i = 0; i < count; i++)
-		repeats += keys[i].repeats;
-	assert_int_equal(repeats, COUNT(repeating));
-	for (size_t i = 0; i < COUNT(repeating); i++)
-		assert_true(find_key(repeating[i])->repeats);
-	snprintf(limit, sizeof(limit), "at most %d", SIEVE_PORTS_MAX);
-	assert_non_null(strstr(find_key("port")->values, limit));
-	snprintf(limit, sizeof(limit), "at most %d", CONFIG_CGROUPS_MAX);
-	assert_non_null(strstr(find_key("cgroup")->values, limit));
+		repeats += keys[i].repeats > 0;
+	assert_int_equal(repeats, COUNT(lists) + 1);
+	for (size_t i = 0; i < COUNT(lists); i++)
+		assert_int_equal(find_key(lists[i].key)->repeats, lists[i].limit);
+	assert_int_equal(find_key("port")->repeats, SIEVE_PORTS_MAX);
+	for (size_t i = 0; i < count; i++) {
+		snprintf(limit, sizeof(limit), "at most %u", keys[i].repeats);
+		assert_int_equal(strstr(keys[i].values, limit) != NULL, keys[i].repeats > 0);
+	}
 }
 
 static const struct {
@@ -470,6 +627,14 @@ static void what_is_printed_can_be_read_again(void **state)
 	take(&config, "action", "drop");
 	take(&config, "cgroup", "a/b");
 	take(&config, "cgroup", "/c");
+	take(&config, "exempt-cgroup", "a/b/d");
+	take(&config, "netns", "self");
+	take(&config, "detect", "addresses");
+	take(&config, "families", "a");
+	take(&config, "ignore-interface", "docker*");
+	take(&config, "ignore-interface", "wg0");
+	take(&config, "gateway", "br-*");
+	take(&config, "max-netns", "17");
 	take(&config, "port", "5300");
 	take(&config, "port", "53");
 	take(&config, "settle", "0.0001");
@@ -588,8 +753,13 @@ int main(void)
 		cmocka_unit_test(a_line_for_people_never_outgrows_its_buffer),
 		cmocka_unit_test(ports_are_numbers_but_those_of_multicast_dns),
 		cmocka_unit_test(as_many_ports_are_taken_as_the_policy_holds),
-		cmocka_unit_test(as_many_cgroups_are_taken_as_there_is_room_for),
+		cmocka_unit_test(as_many_words_are_taken_as_there_is_room_for),
 		cmocka_unit_test(a_cgroup_without_a_name_is_refused),
+		cmocka_unit_test(names_and_globs_of_interfaces_are_taken),
+		cmocka_unit_test(an_interface_matches_a_name_or_a_glob),
+		cmocka_unit_test(the_first_pattern_that_matches_is_told),
+		cmocka_unit_test(as_many_namespaces_are_managed_as_is_sensible),
+		cmocka_unit_test(nobody_behind_a_gateway_can_be_told_of_a_rejection),
 		cmocka_unit_test(limits_and_repeats_are_what_the_table_says),
 		cmocka_unit_test(seconds_may_have_decimals),
 		cmocka_unit_test(a_controller_may_be_silent_for_half_a_second_at_least),

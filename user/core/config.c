@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,16 @@ static const char *const action_names[] = {
 	[SIEVE_ACTION_REJECT] = "reject",
 };
 
+static const char *const netns_names[] = { [CONFIG_NETNS_SCOPE] = "scope", [CONFIG_NETNS_SELF] = "self" };
+
+#define BOTH_FAMILIES (1 << SIEVE_IPV4 | 1 << SIEVE_IPV6)
+
+static const char *const families_names[] = {
+	[BOTH_FAMILIES] = "auto",
+	[1 << SIEVE_IPV6] = "aaaa",
+	[1 << SIEVE_IPV4] = "a",
+};
+
 static const char *const order_names[] = { [CONFIG_ORDER_FIRST] = "first", [CONFIG_ORDER_LAST] = "last" };
 static const char *const boolean_names[] = { "no", "yes" };
 
@@ -24,7 +35,7 @@ static const char *const boolean_names[] = { "no", "yes" };
 static int parse_word(const char *word, const char *const *names, size_t count, unsigned int *ret_index)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (strcmp(word, names[i]) == 0) {
+		if (names[i] && strcmp(word, names[i]) == 0) {
 			*ret_index = (unsigned int)i;
 			return 0;
 		}
@@ -39,6 +50,17 @@ static int parse_boolean(const char *word, bool *ret_value)
 	if (parse_word(word, boolean_names, COUNT(boolean_names), &index) < 0)
 		return -EINVAL;
 	*ret_value = index == 1;
+	return 0;
+}
+
+static int parse_number(const char *word, unsigned long min, unsigned long max, unsigned long *ret_number)
+{
+	char *end;
+	unsigned long number = strtoul(word, &end, 10);
+
+	if (word[0] < '0' || word[0] > '9' || *end != '\0' || number < min || number > max)
+		return -EINVAL;
+	*ret_number = number;
 	return 0;
 }
 
@@ -67,6 +89,32 @@ static int parse_path(const char *word, char path[CONFIG_PATH_MAX])
 	while (length > 1 && path[length - 1] == '/')
 		path[--length] = '\0';
 	return 0;
+}
+
+/* -ENOSPC: the list is full. */
+static int add_word(const char *word, char **list, size_t *count, size_t max)
+{
+	char *copy;
+
+	if (*count == max)
+		return -ENOSPC;
+	copy = strdup(word);
+	if (!copy)
+		return -ENOMEM;
+	list[(*count)++] = copy;
+	return 0;
+}
+
+static void free_words(char **list, size_t *count)
+{
+	while (*count > 0)
+		free(list[--*count]);
+}
+
+/* A name has neither a slash nor a blank in it (dev_valid_name() of the kernel). */
+static bool is_interface_pattern(const char *word)
+{
+	return word[0] != '\0' && word[strcspn(word, "/ \t\n\v\f\r")] == '\0';
 }
 
 static bool format_text(const char *text, size_t index, char *word, size_t size)
@@ -106,34 +154,72 @@ static bool format_action(const struct config *config, size_t index, char *word,
 	return format_text(config_action_name(config->action), index, word, size);
 }
 
-static int parse_cgroup(const char *word, struct config *config)
-{
-	char *copy;
+#define LIST_KEY(name, field, is_valid, max)                                                              \
+	static int parse_##name(const char *word, struct config *config)                                  \
+	{                                                                                                 \
+		if (!(is_valid))                                                                          \
+			return -EINVAL;                                                                   \
+		return add_word(word, config->field##s, &config->field##_count, max);                     \
+	}                                                                                                 \
+	static bool format_##name(const struct config *config, size_t index, char *word, size_t size)     \
+	{                                                                                                 \
+		return index < config->field##_count && format_text(config->field##s[index], 0, word, size); \
+	}
 
-	if (word[0] == '\0' || config->cgroup_count == CONFIG_CGROUPS_MAX)
+LIST_KEY(cgroup, cgroup, word[0] != '\0', CONFIG_CGROUPS_MAX)
+LIST_KEY(exempt_cgroup, exempt_cgroup, word[0] != '\0', CONFIG_CGROUPS_MAX)
+LIST_KEY(ignore_interface, ignored_interface, is_interface_pattern(word), CONFIG_INTERFACES_MAX)
+LIST_KEY(gateway, gateway, is_interface_pattern(word), CONFIG_INTERFACES_MAX)
+
+static int parse_netns(const char *word, struct config *config)
+{
+	unsigned int index;
+
+	if (parse_word(word, netns_names, COUNT(netns_names), &index) < 0)
 		return -EINVAL;
-	copy = strdup(word);
-	if (!copy)
-		return -ENOMEM;
-	config->cgroups[config->cgroup_count++] = copy;
+	config->netns = (enum config_netns)index;
 	return 0;
 }
 
-static bool format_cgroup(const struct config *config, size_t index, char *word, size_t size)
+static bool format_netns(const struct config *config, size_t index, char *word, size_t size)
 {
-	return index < config->cgroup_count && format_text(config->cgroups[index], 0, word, size);
+	return format_text(netns_names[config->netns], index, word, size);
+}
+
+static int parse_detect(const char *word, struct config *config)
+{
+	return connectivity_detect_parse(word, &config->connectivity.detect);
+}
+
+static bool format_detect(const struct config *config, size_t index, char *word, size_t size)
+{
+	return format_text(connectivity_detect_name(config->connectivity.detect), index, word, size);
+}
+
+static int parse_families(const char *word, struct config *config)
+{
+	unsigned int set;
+
+	if (parse_word(word, families_names, COUNT(families_names), &set) < 0)
+		return -EINVAL;
+	config->families = (uint8_t)set;
+	return 0;
+}
+
+static bool format_families(const struct config *config, size_t index, char *word, size_t size)
+{
+	return format_text(families_names[config->families], index, word, size);
 }
 
 /* mDNS and LLMNR are asked on the link, not of a DNS server (RFC 6762, RFC 4795). */
 static int parse_port(const char *word, struct config *config)
 {
-	char *end;
-	unsigned long port = strtoul(word, &end, 10);
+	unsigned long port;
 
-	if (word[0] < '0' || word[0] > '9' || *end != '\0' || port < 1 || port > 65535)
+	if (parse_number(word, 1, 65535, &port) < 0 || port == 5353 || port == 5355)
 		return -EINVAL;
-	if (port == 5353 || port == 5355 || config->port_count == SIEVE_PORTS_MAX)
-		return -EINVAL;
+	if (config->port_count == SIEVE_PORTS_MAX)
+		return -ENOSPC;
 	config->ports[config->port_count++] = (uint16_t)port;
 	return 0;
 }
@@ -193,6 +279,24 @@ static bool format_order(const struct config *config, size_t index, char *word, 
 	return format_text(order_names[config->order], index, word, size);
 }
 
+static int parse_max_netns(const char *word, struct config *config)
+{
+	unsigned long count;
+
+	if (parse_number(word, 1, CONFIG_NETNS_MAX, &count) < 0)
+		return -EINVAL;
+	config->max_netns = (uint32_t)count;
+	return 0;
+}
+
+static bool format_max_netns(const struct config *config, size_t index, char *word, size_t size)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", config->max_netns);
+	return format_text(text, index, word, size);
+}
+
 #define SECONDS_KEY(field)                                                                                \
 	static int parse_##field(const char *word, struct config *config)                                 \
 	{                                                                                                 \
@@ -234,23 +338,38 @@ PATH_KEY(pin_dir)
 PATH_KEY(run_dir)
 
 #define KEY(word, name, values, repeats, summary) { word, values, summary, repeats, parse_##name, format_##name }
+#define TEXT_OF(number) #number
+#define TEXT(number) TEXT_OF(number)
+#define AT_MOST(limit) " (at most " TEXT(limit) ")"
 
 static const struct config_key keys[] = {
-	KEY("action", action, "answer, observe, drop or reject", false, "what happens to a useless query"),
-	KEY("cgroup", cgroup, "a path in the cgroup2 file system (at most 64)", true,
+	KEY("action", action, "answer, observe, drop or reject", 0, "what happens to a useless query"),
+	KEY("cgroup", cgroup, "a path in the cgroup2 file system" AT_MOST(CONFIG_CGROUPS_MAX), CONFIG_CGROUPS_MAX,
 	    "whose sockets are in scope; none: the whole host"),
-	KEY("port", port, "a port from 1 to 65535 but 5353 and 5355 (at most 8)", true, "where DNS servers listen"),
-	KEY("ede", ede, "yes or no", false, "say `no IPv6 route` in the answer (Extended DNS Error)"),
-	KEY("settle", settle, "seconds", false, "how long a loss of connectivity must last before it acts"),
-	KEY("nat64", nat64, "auto, yes or no", false, "whether the network does NAT64 without DNS64"),
-	KEY("filter-servers", filter_servers, "yes or no", false, "answer what DNS servers on this host ask, too"),
-	KEY("order", order, "first or last", false, "the place among other tcx programs"),
-	KEY("fail-open-after", fail_open_after, "seconds, at least 0.5", false,
+	KEY("exempt-cgroup", exempt_cgroup, "a path in the cgroup2 file system" AT_MOST(CONFIG_CGROUPS_MAX),
+	    CONFIG_CGROUPS_MAX, "whose sockets are out of scope"),
+	KEY("netns", netns, "scope or self", 0, "every network namespace with a process in scope, or only this one"),
+	KEY("detect", detect, "routes or addresses", 0, "what stands for connectivity"),
+	KEY("families", families, "auto, aaaa or a", 0, "which queries may be answered at all (auto: both)"),
+	KEY("ignore-interface", ignore_interface, "an interface's name or a glob" AT_MOST(CONFIG_INTERFACES_MAX),
+	    CONFIG_INTERFACES_MAX, "whose routes and addresses do not count"),
+	KEY("gateway", gateway, "an interface's name or a glob" AT_MOST(CONFIG_INTERFACES_MAX), CONFIG_INTERFACES_MAX,
+	    "where what others ask through this host is answered"),
+	KEY("port", port, "a port from 1 to 65535 but 5353 and 5355" AT_MOST(SIEVE_PORTS_MAX), SIEVE_PORTS_MAX,
+	    "where DNS servers listen"),
+	KEY("ede", ede, "yes or no", 0, "say `no IPv6 route` in the answer (Extended DNS Error)"),
+	KEY("order", order, "first or last", 0, "the place among other tcx programs"),
+	KEY("settle", settle, "seconds", 0, "how long a loss of connectivity must last before it acts"),
+	KEY("nat64", nat64, "auto, yes or no", 0, "whether the network does NAT64 without DNS64"),
+	KEY("filter-servers", filter_servers, "yes or no", 0, "answer what DNS servers on this host ask, too"),
+	KEY("max-netns", max_netns, "a number from 1 to " TEXT(CONFIG_NETNS_MAX), 0,
+	    "how many network namespaces are managed; queries in others pass"),
+	KEY("fail-open-after", fail_open_after, "seconds, at least 0.5", 0,
 	    "how long a controller may be silent before all queries pass"),
-	KEY("fail-open-spread", fail_open_spread, "seconds", false,
+	KEY("fail-open-spread", fail_open_spread, "seconds", 0,
 	    "over which time a fleet's hosts then begin to pass them"),
-	KEY("pin-dir", pin_dir, "an absolute path on a bpffs", false, "where links and maps are pinned"),
-	KEY("run-dir", run_dir, "an absolute path", false, "where the lock and the control socket are"),
+	KEY("pin-dir", pin_dir, "an absolute path on a bpffs", 0, "where links and maps are pinned"),
+	KEY("run-dir", run_dir, "an absolute path", 0, "where the lock and the control socket are"),
 };
 
 const struct config_key *config_keys(size_t *ret_count)
@@ -262,7 +381,9 @@ const struct config_key *config_keys(size_t *ret_count)
 void config_init(struct config *config)
 {
 	*config = (struct config){
+		.families = BOTH_FAMILIES,
 		.extended_error = true,
+		.max_netns = 4096,
 		.settle_ns = 5 * SECOND_NS,
 		.fail_open_after_ns = 30 * SECOND_NS,
 		.fail_open_spread_ns = 60 * SECOND_NS,
@@ -273,23 +394,66 @@ void config_init(struct config *config)
 
 void config_free(struct config *config)
 {
-	for (size_t i = 0; i < config->cgroup_count; i++)
-		free(config->cgroups[i]);
-	config->cgroup_count = 0;
+	free_words(config->cgroups, &config->cgroup_count);
+	free_words(config->exempt_cgroups, &config->exempt_cgroup_count);
+	free_words(config->ignored_interfaces, &config->ignored_interface_count);
+	free_words(config->gateways, &config->gateway_count);
+}
+
+static void explain_refusal(const struct config_key *key, const char *word, int error, char ret_error[CONFIG_ERROR_MAX])
+{
+	switch (error) {
+	case -ENOSPC:
+		snprintf(ret_error, CONFIG_ERROR_MAX, "%s: the limit of %u values is reached, no room for \"%.200s\"",
+			 key->name, key->repeats, word);
+		return;
+	case -ENOMEM:
+		snprintf(ret_error, CONFIG_ERROR_MAX, "%s: out of memory", key->name);
+		return;
+	default:
+		snprintf(ret_error, CONFIG_ERROR_MAX, "%s takes %s, not \"%.200s\"", key->name, key->values, word);
+	}
 }
 
 int config_set(struct config *config, const char *key, const char *word, char ret_error[CONFIG_ERROR_MAX])
 {
 	for (size_t i = 0; i < COUNT(keys); i++) {
+		int r;
+
 		if (strcmp(key, keys[i].name) != 0)
 			continue;
-		if (keys[i].parse(word, config) == 0)
+		r = keys[i].parse(word, config);
+		if (r == 0)
 			return 0;
-		snprintf(ret_error, CONFIG_ERROR_MAX, "%s takes %s, not \"%.200s\"", key, keys[i].values, word);
+		explain_refusal(&keys[i], word, r, ret_error);
 		return -EINVAL;
 	}
 	snprintf(ret_error, CONFIG_ERROR_MAX, "there is no key \"%.200s\"", key);
 	return -EINVAL;
+}
+
+/* What a gateway's clients send cannot be made to fail with EPERM: they do not send it here. */
+int config_check(const struct config *config, char ret_error[CONFIG_ERROR_MAX])
+{
+	if (config->gateway_count == 0 || config->action != SIEVE_ACTION_REJECT)
+		return 0;
+	snprintf(ret_error, CONFIG_ERROR_MAX,
+		 "gateway \"%.200s\" cannot go with action reject: those who ask there have no socket on this host; "
+		 "use action answer, observe or drop",
+		 config->gateways[0]);
+	return -EINVAL;
+}
+
+bool config_matches_interface(char *const *patterns, size_t count, const char *name, const char **ret_pattern)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (fnmatch(patterns[i], name, 0) != 0)
+			continue;
+		if (ret_pattern)
+			*ret_pattern = patterns[i];
+		return true;
+	}
+	return false;
 }
 
 const char *config_action_name(enum sieve_action action)
