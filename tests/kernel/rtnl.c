@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
@@ -147,6 +148,87 @@ static void a_verdict_by_addresses_needs_no_route(void **state)
 	run("ip addr add 192.0.2.1/24 dev h0");
 	it = survey(CONNECTIVITY_DETECT_ADDRESSES, CONNECTIVITY_NAT64_AUTO, false);
 	assert_false(it.family[SIEVE_IPV4].address);
+}
+
+static struct connectivity survey_without(char *pattern, enum connectivity_detect detect)
+{
+	const struct rtnl_request request = {
+		.policy.detect = detect,
+		.ignored = &pattern,
+		.ignored_count = 1,
+		.detail = true,
+	};
+	struct connectivity connectivity;
+	int r = -EINTR;
+
+	for (int attempt = 0; r == -EINTR && attempt < 10; attempt++)
+		r = rtnl_survey(&request, &connectivity);
+	assert_int_equal(r, 0);
+	return connectivity;
+}
+
+static void routes_by_ignored_interfaces_do_not_count(void **state)
+{
+	char ours[] = "h*", others[] = "docker0";
+	struct connectivity it;
+
+	(void)state;
+	make_link();
+	run("ip -6 route add 2001:db8:9::/64 dev h0");
+	it = survey_without(others, CONNECTIVITY_DETECT_ROUTES);
+	assert_true(it.family[SIEVE_IPV6].route);
+	assert_int_equal(it.family[SIEVE_IPV6].ignored_ifindex, 0);
+	it = survey_without(ours, CONNECTIVITY_DETECT_ROUTES);
+	assert_false(it.family[SIEVE_IPV6].route);
+	assert_int_equal(it.family[SIEVE_IPV6].ignored_ifindex, if_nametoindex("h0"));
+	assert_int_equal(it.family[SIEVE_IPV4].ignored_ifindex, 0);
+	run("ip link set h0 down && ip link set h0 name e0 && ip link set e0 up");
+	run("ip -6 route replace 2001:db8:9::/64 dev e0");
+	assert_true(survey_without(ours, CONNECTIVITY_DETECT_ROUTES).family[SIEVE_IPV6].route);
+}
+
+static void a_multipath_route_counts_by_the_leg_that_is_not_ignored(void **state)
+{
+	char ours[] = "h0", all[] = "[gh]*";
+	struct connectivity it;
+
+	(void)state;
+	make_link();
+	run("ip link add g0 type veth peer name g1");
+	run("ip link set g0 up");
+	run("ip route add 198.51.100.0/24 nexthop dev h0 nexthop dev g0");
+	run("ip -6 route add 2001:db8:9::/64 nexthop via fe80::1 dev h0 nexthop via fe80::2 dev g0");
+	it = survey_without(ours, CONNECTIVITY_DETECT_ROUTES);
+	for (int family = 0; family < SIEVE_FAMILIES; family++) {
+		assert_true(it.family[family].route);
+		assert_int_equal(it.family[family].witness.ifindex, if_nametoindex("g0"));
+		assert_int_equal(it.family[family].ignored_ifindex, 0);
+	}
+	it = survey_without(all, CONNECTIVITY_DETECT_ROUTES);
+	for (int family = 0; family < SIEVE_FAMILIES; family++) {
+		assert_false(it.family[family].route);
+		assert_int_equal(it.family[family].ignored_ifindex, if_nametoindex("h0"));
+	}
+}
+
+static void addresses_of_ignored_interfaces_do_not_count(void **state)
+{
+	char ours[] = "h0", others[] = "docker0";
+	struct connectivity it;
+
+	(void)state;
+	make_link();
+	run("ip addr add 192.0.2.10/24 dev h0");
+	it = survey_without(others, CONNECTIVITY_DETECT_ADDRESSES);
+	assert_true(it.family[SIEVE_IPV4].address);
+	assert_int_equal(it.family[SIEVE_IPV4].ignored_ifindex, 0);
+	it = survey_without(ours, CONNECTIVITY_DETECT_ADDRESSES);
+	assert_false(it.family[SIEVE_IPV4].address);
+	assert_int_equal(it.family[SIEVE_IPV4].ignored_ifindex, if_nametoindex("h0"));
+	run("ip link add g0 type veth peer name g1 && ip link set g0 up && ip addr add 198.51.100.1/24 dev g0");
+	it = survey_without(ours, CONNECTIVITY_DETECT_ADDRESSES);
+	assert_true(it.family[SIEVE_IPV4].address);
+	assert_int_equal(it.family[SIEVE_IPV4].ignored_ifindex, if_nametoindex("h0"));
 }
 
 static void a_route_known_only_by_its_nexthop_object_counts(void **state)
@@ -371,6 +453,9 @@ int main(void)
 		cmocka_unit_test_setup(a_verdict_looks_on_for_router_advertisements_if_ipv4_is_missing,
 				       enter_fresh_netns),
 		cmocka_unit_test_setup(a_verdict_by_addresses_needs_no_route, enter_fresh_netns),
+		cmocka_unit_test_setup(routes_by_ignored_interfaces_do_not_count, enter_fresh_netns),
+		cmocka_unit_test_setup(a_multipath_route_counts_by_the_leg_that_is_not_ignored, enter_fresh_netns),
+		cmocka_unit_test_setup(addresses_of_ignored_interfaces_do_not_count, enter_fresh_netns),
 		cmocka_unit_test_setup(a_route_known_only_by_its_nexthop_object_counts, enter_fresh_netns),
 		cmocka_unit_test_setup(a_nexthop_object_that_is_a_blackhole_does_not_count, enter_fresh_netns),
 		cmocka_unit_test_setup(a_multipath_route_counts_as_long_as_one_leg_lives, enter_fresh_netns),

@@ -29,7 +29,7 @@ static void add_route(struct connectivity *connectivity, const char *text, unsig
 
 	route_message(&message, text, length, protocol);
 	assert_int_equal(route_decode(&message.header, &test_devices, &route), 0);
-	connectivity_add_route(connectivity, &route);
+	connectivity_add_route(connectivity, &route, &by_routes);
 }
 
 static void take_address(struct connectivity *connectivity, const char *text, uint32_t ifindex)
@@ -39,7 +39,7 @@ static void take_address(struct connectivity *connectivity, const char *text, ui
 
 	begin_address(&message, text, ifindex);
 	assert_int_equal(address_decode(&message.header, &address), 0);
-	connectivity_add_address(connectivity, &address, &test_devices);
+	connectivity_add_address(connectivity, &address, &test_devices, &by_addresses);
 }
 
 static void assert_decides(const struct connectivity *connectivity, const struct connectivity_policy *policy,
@@ -128,6 +128,55 @@ static void an_address_gives_its_family_an_address_if_it_counts(void **state)
 	take_address(&connectivity, "192.0.2.1", ETH0);
 	assert_true(connectivity.family[SIEVE_IPV4].address);
 	assert_false(connectivity.family[SIEVE_IPV6].address);
+}
+
+/* A unicast route by an ignored device. */
+static void add_ignored_route(struct connectivity *connectivity, const struct connectivity_policy *policy)
+{
+	struct message message;
+	struct route route;
+
+	begin_route(&message, "fd00::", 8);
+	add_u32(&message, RTA_OIF, IGNORED0);
+	assert_int_equal(route_decode(&message.header, &test_devices, &route), 0);
+	connectivity_add_route(connectivity, &route, policy);
+}
+
+static void add_ignored_address(struct connectivity *connectivity, const struct connectivity_policy *policy)
+{
+	struct message message;
+	struct address address;
+
+	begin_address(&message, "172.17.0.1", IGNORED0);
+	assert_int_equal(address_decode(&message.header, &address), 0);
+	connectivity_add_address(connectivity, &address, &test_devices, policy);
+}
+
+static void what_an_ignored_device_has_is_told_and_gives_nothing(void **state)
+{
+	struct connectivity connectivity = {};
+
+	(void)state;
+	add_ignored_route(&connectivity, &by_routes);
+	assert_int_equal(connectivity.family[SIEVE_IPV6].ignored_ifindex, IGNORED0);
+	assert_int_equal(connectivity.family[SIEVE_IPV4].ignored_ifindex, 0);
+	assert_false(connectivity.family[SIEVE_IPV6].route);
+	assert_false(connectivity.family[SIEVE_IPV6].has_witness);
+	add_ignored_address(&connectivity, &by_addresses);
+	assert_int_equal(connectivity.family[SIEVE_IPV4].ignored_ifindex, IGNORED0);
+	assert_false(connectivity.family[SIEVE_IPV4].address);
+	add_route(&connectivity, "0.0.0.0", 0, RTPROT_DHCP);
+	assert_decides(&connectivity, &by_routes, SIEVE_CONNECTED, SIEVE_USELESS);
+}
+
+static void what_is_not_detected_is_not_ignored_either(void **state)
+{
+	struct connectivity connectivity = {}, nothing = {};
+
+	(void)state;
+	add_ignored_route(&connectivity, &by_addresses);
+	add_ignored_address(&connectivity, &by_routes);
+	assert_memory_equal(&connectivity, &nothing, sizeof(nothing));
 }
 
 static void a_query_is_useless_only_if_the_other_family_is_there(void **state)
@@ -309,6 +358,8 @@ int main(void)
 		cmocka_unit_test(the_default_route_is_the_preferred_witness_whatever_the_order),
 		cmocka_unit_test(halves_are_a_default_together),
 		cmocka_unit_test(an_address_gives_its_family_an_address_if_it_counts),
+		cmocka_unit_test(what_an_ignored_device_has_is_told_and_gives_nothing),
+		cmocka_unit_test(what_is_not_detected_is_not_ignored_either),
 		cmocka_unit_test(a_query_is_useless_only_if_the_other_family_is_there),
 		cmocka_unit_test(detection_looks_at_what_it_is_told_to),
 		cmocka_unit_test(a_route_of_a_router_advertisement_keeps_a_from_being_useless),

@@ -172,6 +172,50 @@ static void a_nexthop_on_a_loopback_or_ignored_device_does_not_count(void **stat
 	assert_true(counts(&message));
 }
 
+static void what_an_ignored_device_keeps_from_counting_is_told(void **state)
+{
+	static const struct test_leg none_lives[] = {
+		{ LO, 0, NULL }, { IGNORED0, RTNH_F_DEAD, NULL }, { ETH0, RTNH_F_DEAD, NULL },
+	};
+	static const struct test_leg ignored_lives[] = {
+		{ LO, 0, NULL }, { ETH0, RTNH_F_DEAD, NULL }, { IGNORED0, 0, NULL },
+	};
+	static const struct test_leg another_lives[] = { { IGNORED0, 0, NULL }, { ETH0, 0, NULL } };
+	static const struct {
+		const struct test_leg *legs;
+		size_t count;
+		bool counts, is_ignored;
+	} cases[] = {
+		{ none_lives, 3, false, false }, { ignored_lives, 3, false, true }, { another_lives, 2, true, false },
+	};
+	struct message message;
+	struct route route;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		begin_route(&message, "198.51.100.0", 24);
+		add_legs(&message, cases[i].count, cases[i].legs);
+		route = decode(&message);
+		assert_int_equal(route_counts(&route), cases[i].counts);
+		assert_int_equal(route_is_ignored(&route), cases[i].is_ignored);
+	}
+	simple_route(&message, IGNORED0);
+	route = decode(&message);
+	assert_true(route_is_ignored(&route));
+	assert_int_equal(route.ignored_ifindex, IGNORED0);
+	route_header(&message)->rtm_flags = RTNH_F_DEAD;
+	route = decode(&message);
+	assert_false(route_is_ignored(&route));
+	simple_route(&message, IGNORED0);
+	route_header(&message)->rtm_type = RTN_BLACKHOLE;
+	route = decode(&message);
+	assert_false(route_is_ignored(&route));
+	begin_route(&message, "169.254.0.0", 16);
+	add_u32(&message, RTA_OIF, IGNORED0);
+	route = decode(&message);
+	assert_false(route_is_ignored(&route));
+}
+
 static void a_destination_inside_a_local_range_does_not_count_but_one_around_it_does(void **state)
 {
 	struct message message;
@@ -460,6 +504,7 @@ int main(void)
 		cmocka_unit_test(a_cloned_route_does_not_count),
 		cmocka_unit_test(a_dead_nexthop_does_not_count_but_one_without_carrier_does),
 		cmocka_unit_test(a_nexthop_on_a_loopback_or_ignored_device_does_not_count),
+		cmocka_unit_test(what_an_ignored_device_keeps_from_counting_is_told),
 		cmocka_unit_test(a_destination_inside_a_local_range_does_not_count_but_one_around_it_does),
 		cmocka_unit_test(one_live_leg_is_enough),
 		cmocka_unit_test(a_route_without_any_leg_of_several_does_not_count),

@@ -68,9 +68,10 @@ int address_decode(const struct nlmsghdr *message, struct address *ret_address)
 	return 0;
 }
 
+/* Whatever its interface is. */
 static bool address_is_usable(const struct address *address)
 {
-	if (address->flags & IFA_F_DADFAILED)
+	if (prefix_is_local(&address->host) || address->flags & IFA_F_DADFAILED)
 		return false;
 	return !(address->flags & IFA_F_TENTATIVE) || address->flags & IFA_F_OPTIMISTIC;
 }
@@ -79,8 +80,18 @@ bool address_counts(const struct address *address, const struct devices *devices
 {
 	unsigned int traits;
 
-	if (prefix_is_local(&address->host) || !address_is_usable(address))
+	if (!address_is_usable(address))
 		return false;
 	traits = device_traits(devices, address->ifindex);
 	return traits & DEVICE_UP && !(traits & DEVICE_IGNORED);
+}
+
+bool address_is_ignored(const struct address *address, const struct devices *devices)
+{
+	unsigned int traits;
+
+	if (!address_is_usable(address))
+		return false;
+	traits = device_traits(devices, address->ifindex);
+	return traits & DEVICE_UP && traits & DEVICE_IGNORED;
 }

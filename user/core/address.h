@@ -29,4 +29,7 @@ int address_decode(const struct nlmsghdr *message, struct address *ret_address);
  */
 bool address_counts(const struct address *address, const struct devices *devices);
 
+/* It would count, if its interface were not DEVICE_IGNORED. */
+bool address_is_ignored(const struct address *address, const struct devices *devices);
+
 #endif

@@ -57,10 +57,20 @@ const char *connectivity_nat64_name(enum connectivity_nat64 nat64)
 	return (size_t)nat64 < COUNT(nat64_names) ? nat64_names[nat64] : NULL;
 }
 
-void connectivity_add_route(struct connectivity *connectivity, const struct route *route)
+/* The first one will do. */
+static void note_ignored(struct connectivity_family *family, uint32_t ifindex)
+{
+	if (!family->ignored_ifindex)
+		family->ignored_ifindex = ifindex;
+}
+
+void connectivity_add_route(struct connectivity *connectivity, const struct route *route,
+			    const struct connectivity_policy *policy)
 {
 	struct connectivity_family *family = &connectivity->family[route->destination.family];
 
+	if (policy->detect == CONNECTIVITY_DETECT_ROUTES && route_is_ignored(route))
+		note_ignored(family, route->ignored_ifindex);
 	if (!route_counts(route))
 		return;
 	family->route = true;
@@ -76,10 +86,14 @@ void connectivity_add_route(struct connectivity *connectivity, const struct rout
 }
 
 void connectivity_add_address(struct connectivity *connectivity, const struct address *address,
-			      const struct devices *devices)
+			      const struct devices *devices, const struct connectivity_policy *policy)
 {
+	struct connectivity_family *family = &connectivity->family[address->host.family];
+
+	if (policy->detect == CONNECTIVITY_DETECT_ADDRESSES && address_is_ignored(address, devices))
+		note_ignored(family, address->ifindex);
 	if (address_counts(address, devices))
-		connectivity->family[address->host.family].address = true;
+		family->address = true;
 }
 
 bool connectivity_has(const struct connectivity *connectivity, enum sieve_family family,

@@ -42,22 +42,28 @@ struct connectivity_family {
 	bool has_witness;
 	struct route witness; /* a counting route, in case has_witness */
 	struct prefix_cover cover;
+	/*
+	 * A device whose route, or address where addresses are what is detected, would have counted if it
+	 * were not ignored; 0: none was seen.
+	 */
+	uint32_t ignored_ifindex;
 };
 
 /*
  * True is always sure. False means "there is none" only for what was looked for: a survey that
- * stopped at the first counting route (complete == false) cannot say that `is_default`, and need not
- * have looked for addresses or for `ra_route`, if the policy's verdict does not rest on them.
+ * stopped at the first counting route (complete == false) cannot say that `is_default` or what was ignored, and
+ * need not have looked for addresses or for `ra_route`, if the policy's verdict does not rest on them.
  */
 struct connectivity {
 	struct connectivity_family family[SIEVE_FAMILIES];
 	bool complete; /* every route and address was looked at */
 };
 
-/* Take in one decoded route or address; what does not count changes nothing. */
-void connectivity_add_route(struct connectivity *connectivity, const struct route *route);
+/* Take in one decoded route or address; what does not count changes nothing, or `ignored_ifindex` alone. */
+void connectivity_add_route(struct connectivity *connectivity, const struct route *route,
+			    const struct connectivity_policy *policy);
 void connectivity_add_address(struct connectivity *connectivity, const struct address *address,
-			      const struct devices *devices);
+			      const struct devices *devices, const struct connectivity_policy *policy);
 
 /* By the policy's way to detect. */
 bool connectivity_has(const struct connectivity *connectivity, enum sieve_family family,

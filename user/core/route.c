@@ -60,10 +60,18 @@ static int leg_take(struct leg *leg, enum sieve_family family, const struct attr
 /* The first leg that counts is kept; later ones cannot take it away. */
 static void route_offer_leg(struct route *route, const struct leg *leg, const struct devices *devices)
 {
+	unsigned int traits;
+
 	if (route->live || leg->dead)
 		return;
-	if (leg->ifindex && device_traits(devices, leg->ifindex) & (DEVICE_LOOPBACK | DEVICE_IGNORED))
+	traits = leg->ifindex ? device_traits(devices, leg->ifindex) : 0;
+	if (traits & DEVICE_LOOPBACK)
 		return;
+	if (traits & DEVICE_IGNORED) {
+		if (!route->ignored_ifindex)
+			route->ignored_ifindex = leg->ifindex;
+		return;
+	}
 	route->live = true;
 	route->ifindex = leg->ifindex;
 	route->has_via = leg->has_via;
@@ -199,10 +207,20 @@ int route_decode(const struct nlmsghdr *message, const struct devices *devices, 
 	return 0;
 }
 
+/* Whatever its legs are. */
+static bool leads_somewhere(const struct route *route)
+{
+	return route->type == RTN_UNICAST && !(route->flags & RTM_F_CLONED) && !prefix_is_local(&route->destination);
+}
+
 bool route_counts(const struct route *route)
 {
-	return route->type == RTN_UNICAST && !(route->flags & RTM_F_CLONED) && route->live &&
-	       !prefix_is_local(&route->destination);
+	return route->live && leads_somewhere(route);
+}
+
+bool route_is_ignored(const struct route *route)
+{
+	return !route->live && route->ignored_ifindex && leads_somewhere(route);
 }
 
 bool route_same_key(const struct route *one, const struct route *other)

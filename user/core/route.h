@@ -31,6 +31,9 @@ struct route {
 	uint8_t via[PREFIX_ADDRESS_MAX]; /* network byte order */
 	uint32_t ifindex;
 	uint32_t nexthop_id; /* the route's nexthop object, 0 if none */
+
+	/* The first leg that would be such a one, if its device were not DEVICE_IGNORED; 0: none. */
+	uint32_t ignored_ifindex;
 };
 
 /*
@@ -44,6 +47,9 @@ int route_decode(const struct nlmsghdr *message, const struct devices *devices, 
  * with a live leg on a device that counts. Any table, metric, TOS and source prefix will do.
  */
 bool route_counts(const struct route *route);
+
+/* It would count, if the device ignored_ifindex were not ignored. */
+bool route_is_ignored(const struct route *route);
 
 /*
  * Both name the same place in the kernel's tables: destination, table, TOS and metric. A new route

@@ -8,6 +8,7 @@
 
 #include <linux/netlink.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "connectivity.h"
 
@@ -33,13 +34,16 @@ typedef void (*rtnl_message_callback)(const struct nlmsghdr *message, void *data
  */
 int rtnl_monitor_read(struct rtnl_monitor *monitor, rtnl_message_callback callback, void *data);
 
-/* Fields that later issues add are 0 where a caller does not know them. */
+/* A field that a caller does not know is 0. */
 struct rtnl_request {
 	/* What the verdict rests on. With detail == false nothing else is looked for. */
 	struct connectivity_policy policy;
+	/* Interfaces that do not count: names or globs, for config_matches_interface(). */
+	char *const *ignored;
+	size_t ignored_count;
 	/*
 	 * Look at every route and address: for `default`, `address` beside `route`, the best
-	 * witness. 0.5 s beside a million routes, where the verdict alone takes 0.2 ms.
+	 * witness, what was ignored. 0.5 s beside a million routes, where the verdict alone takes 0.2 ms.
 	 */
 	bool detail;
 };

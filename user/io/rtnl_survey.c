@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "config.h"
 #include "netlink.h"
 #include "rtnl.h"
 
@@ -28,17 +29,19 @@ struct survey {
 };
 
 /* Two ioctls rather than a link dump, which is the dearest of all dumps where there are many links. */
-static unsigned int ask_traits(int fd, uint32_t ifindex)
+static unsigned int ask_traits(const struct survey *survey, uint32_t ifindex)
 {
-	struct ifreq request = { .ifr_ifindex = (int)ifindex };
+	struct ifreq device = { .ifr_ifindex = (int)ifindex };
 	unsigned int traits = 0;
 
-	if (ioctl(fd, SIOCGIFNAME, &request) < 0 || ioctl(fd, SIOCGIFFLAGS, &request) < 0)
+	if (ioctl(survey->device_fd, SIOCGIFNAME, &device) < 0 || ioctl(survey->device_fd, SIOCGIFFLAGS, &device) < 0)
 		return DEVICE_UNKNOWN; /* gone since: a link message will follow */
-	if (request.ifr_flags & IFF_UP)
+	if (device.ifr_flags & IFF_UP)
 		traits |= DEVICE_UP;
-	if (request.ifr_flags & IFF_LOOPBACK)
+	if (device.ifr_flags & IFF_LOOPBACK)
 		traits |= DEVICE_LOOPBACK;
+	if (config_matches_interface(survey->request->ignored, survey->request->ignored_count, device.ifr_name, NULL))
+		traits |= DEVICE_IGNORED;
 	return traits;
 }
 
@@ -48,7 +51,7 @@ static unsigned int survey_traits(void *context, uint32_t ifindex)
 	unsigned int slot = ifindex % DEVICES_KNOWN;
 
 	if (survey->known[slot].ifindex != ifindex) {
-		survey->known[slot].traits = ask_traits(survey->device_fd, ifindex);
+		survey->known[slot].traits = ask_traits(survey, ifindex);
 		survey->known[slot].ifindex = ifindex;
 	}
 	return survey->known[slot].traits;
@@ -80,7 +83,7 @@ static int take_route(const struct nlmsghdr *message, void *data)
 	/* A kernel without IPv6 answers the request for its routes with those of every other family. */
 	if (route.destination.family != survey->family)
 		return 0;
-	connectivity_add_route(&survey->connectivity, &route);
+	connectivity_add_route(&survey->connectivity, &route, &survey->request->policy);
 	return routes_are_settled(survey);
 }
 
@@ -97,8 +100,8 @@ static int take_address(const struct nlmsghdr *message, void *data)
 		return r;
 	if (address.host.family != survey->family)
 		return 0;
-	connectivity_add_address(&survey->connectivity, &address, &survey->devices);
-	return survey->connectivity.family[survey->family].address;
+	connectivity_add_address(&survey->connectivity, &address, &survey->devices, &survey->request->policy);
+	return !survey->request->detail && survey->connectivity.family[survey->family].address;
 }
 
 /* A kernel without IPv6 has none. */
