@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* stubsieve connectivity: what this network namespace has, and what follows for queries. */
 #include <errno.h>
-#include <getopt.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,74 +9,35 @@
 #include "cli.h"
 #include "connectivity.h"
 #include "connectivity_json.h"
+#include "options.h"
 #include "rtnl.h"
 
 /* Surveys that the kernel interrupts (its tables change meanwhile) before giving up. */
 #define ATTEMPTS 20
 
-struct request {
-	struct connectivity_policy policy;
-	bool json;
-	bool help;
-};
-
-static const char usage[] =
-	"usage: stubsieve connectivity [--json] [--detect routes|addresses] [--nat64 auto|yes|no]\n"
-	"\n"
-	"Tell what the network namespace it runs in has of IPv4 and IPv6, by which route, and which queries\n"
-	"would be answered. Needs no privilege and no running controller.\n"
-	"\n"
-	"  --json                     print JSON\n"
-	"  --detect routes|addresses  what stands for connectivity (default: routes)\n"
-	"  --nat64 auto|yes|no        whether the network does NAT64 without DNS64 (default: auto,\n"
-	"                             possible where an IPv6 route comes from a router advertisement)\n";
-
-static int parse(int argc, char **argv, struct request *ret_request)
+static void print_usage(void)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },           { "detect", required_argument, NULL, 'd' },
-		{ "nat64", required_argument, NULL, 'n' },    { "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
-	struct request request = {};
-	int option;
-
-	optind = 0;
-	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		switch (option) {
-		case 'j':
-			request.json = true;
-			break;
-		case 'h':
-			request.help = true;
-			break;
-		case 'd':
-			if (connectivity_detect_parse(optarg, &request.policy.detect) == 0)
-				break;
-			complain("--detect takes routes or addresses, not \"%s\"", optarg);
-			return -EINVAL;
-		case 'n':
-			if (connectivity_nat64_parse(optarg, &request.policy.nat64) == 0)
-				break;
-			complain("--nat64 takes auto, yes or no, not \"%s\"", optarg);
-			return -EINVAL;
-		default:
-			complain_option("connectivity", option, argv);
-			return -EINVAL;
-		}
-	}
-	if (optind < argc) {
-		complain("connectivity takes no argument \"%s\"", argv[optind]);
-		return -EINVAL;
-	}
-	*ret_request = request;
-	return 0;
+	puts("usage: stubsieve connectivity [--json] [--detect routes|addresses] [--nat64 auto|yes|no]\n"
+	     "                              [--ignore-interface NAME|GLOB]...\n"
+	     "\n"
+	     "Tell what the network namespace it runs in has of IPv4 and IPv6, by which route, and which queries\n"
+	     "would be answered. Needs no privilege and no running controller.\n"
+	     "\n"
+	     "  --json                        print JSON\n"
+	     "  --detect routes|addresses     what stands for connectivity (default: routes)\n"
+	     "  --ignore-interface NAME|GLOB  whose routes and addresses do not count (may repeat)\n"
+	     "  --nat64 auto|yes|no           whether the network does NAT64 without DNS64 (default: auto,\n"
+	     "                                possible where an IPv6 route comes from a router advertisement)");
 }
 
-static int survey(const struct connectivity_policy *policy, struct connectivity *ret_connectivity)
+static int survey(const struct config *config, struct connectivity *ret_connectivity)
 {
-	const struct rtnl_request request = { .policy = *policy, .detail = true };
+	const struct rtnl_request request = {
+		.policy = config->connectivity,
+		.ignored = config->ignored_interfaces,
+		.ignored_count = config->ignored_interface_count,
+		.detail = true,
+	};
 	int r = -EINTR;
 
 	for (int attempt = 0; r == -EINTR && attempt < ATTEMPTS; attempt++)
@@ -95,7 +56,20 @@ static json_t *to_json(ino_t netns, const struct connectivity *connectivity, con
 			 connectivity_verdict(decision[SIEVE_IPV4]), "aaaa", connectivity_verdict(decision[SIEVE_IPV6]));
 }
 
-static void print_family(const char *title, const struct connectivity_family *family)
+static void print_ignored(const struct connectivity_family *family, const struct config *config)
+{
+	bool is_route = config->connectivity.detect == CONNECTIVITY_DETECT_ROUTES;
+	const char *pattern;
+	char name[IF_NAMESIZE];
+
+	if (!family->ignored_ifindex || !if_indextoname(family->ignored_ifindex, name))
+		return;
+	if (config_matches_interface(config->ignored_interfaces, config->ignored_interface_count, name, &pattern))
+		printf("       ignored: %s %s (ignore-interface %s)\n", is_route ? "a route by" : "an address of", name,
+		       pattern);
+}
+
+static void print_family(const char *title, const struct connectivity_family *family, const struct config *config)
 {
 	char words[ROUTE_LINE_MAX];
 
@@ -104,10 +78,11 @@ static void print_family(const char *title, const struct connectivity_family *fa
 	       family->route      ? "routes to some places" :
 				    "no route",
 	       family->address ? "an address" : "no address");
-	if (!family->has_witness)
-		return;
-	route_format_line(&family->witness, words);
-	printf("       by the route %s\n", words);
+	if (family->has_witness) {
+		route_format_line(&family->witness, words);
+		printf("       by the route %s\n", words);
+	}
+	print_ignored(family, config);
 }
 
 static const char *explanation(enum sieve_family family, enum sieve_connectivity decision)
@@ -126,16 +101,18 @@ static const char *explanation(enum sieve_family family, enum sieve_connectivity
 	}
 }
 
-static void print_text(const struct connectivity *connectivity, const enum sieve_connectivity decision[SIEVE_FAMILIES])
+static void print_text(const struct connectivity *connectivity, const struct config *config,
+		       const enum sieve_connectivity decision[SIEVE_FAMILIES])
 {
-	print_family("IPv4", &connectivity->family[SIEVE_IPV4]);
-	print_family("IPv6", &connectivity->family[SIEVE_IPV6]);
+	print_family("IPv4", &connectivity->family[SIEVE_IPV4], config);
+	print_family("IPv6", &connectivity->family[SIEVE_IPV6], config);
 	printf("A:     %s\n", explanation(SIEVE_IPV4, decision[SIEVE_IPV4]));
 	printf("AAAA:  %s\n", explanation(SIEVE_IPV6, decision[SIEVE_IPV6]));
 }
 
-static int show(const struct request *request)
+static int show(const struct options *options)
 {
+	const struct connectivity_policy *policy = &options->config.connectivity;
 	enum sieve_connectivity decision[SIEVE_FAMILIES];
 	struct connectivity connectivity;
 	struct stat netns;
@@ -145,27 +122,33 @@ static int show(const struct request *request)
 		complain("cannot tell the network namespace: /proc/thread-self/ns/net: %s", strerror(errno));
 		return EXIT_FAILED;
 	}
-	r = survey(&request->policy, &connectivity);
+	r = survey(&options->config, &connectivity);
 	if (r < 0) {
 		complain("cannot read this network namespace's routes and addresses: %s", strerror(-r));
 		return EXIT_FAILED;
 	}
-	connectivity_decide(&connectivity, &request->policy, decision);
-	if (request->json)
-		return print_json(to_json(netns.st_ino, &connectivity, &request->policy, decision));
-	print_text(&connectivity, decision);
+	connectivity_decide(&connectivity, policy, decision);
+	if (options->json)
+		return print_json(to_json(netns.st_ino, &connectivity, policy, decision));
+	print_text(&connectivity, &options->config, decision);
 	return EXIT_DONE;
 }
 
 int command_connectivity(int argc, char **argv)
 {
-	struct request request;
+	static const char *const keys[] = { "detect", "ignore-interface", "nat64", NULL };
+	struct options options = {
+		.command = "connectivity",
+		.print_usage = print_usage,
+		.keys = keys,
+		.takes_json = true,
+	};
+	int status;
 
-	if (parse(argc, argv, &request) < 0)
-		return EXIT_USAGE;
-	if (request.help) {
-		fputs(usage, stdout);
-		return EXIT_DONE;
-	}
-	return show(&request);
+	config_init(&options.config);
+	status = options_parse(&options, argc, argv);
+	if (status < 0)
+		status = show(&options);
+	config_free(&options.config);
+	return status;
 }

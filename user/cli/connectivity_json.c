@@ -86,16 +86,16 @@ json_t *connectivity_json_witness(const struct route *route, const char *device)
 			 device ? json_text(device) : json_null(), "table", table);
 }
 
-/* NULL if the route names no device, or one that is gone. */
-static const char *device_name(const struct route *route, char name[IF_NAMESIZE])
+/* NULL if it is 0, no device, or that of one that is gone. */
+static const char *device_name(uint32_t ifindex, char name[IF_NAMESIZE])
 {
-	return route->ifindex ? if_indextoname(route->ifindex, name) : NULL;
+	return ifindex ? if_indextoname(ifindex, name) : NULL;
 }
 
 void route_format_line(const struct route *route, char line[ROUTE_LINE_MAX])
 {
 	char destination[ROUTE_WORD_MAX], via[ROUTE_WORD_MAX], table[ROUTE_WORD_MAX], name[IF_NAMESIZE];
-	const char *device = device_name(route, name);
+	const char *device = device_name(route->ifindex, name);
 
 	route_format_destination(route, destination);
 	route_format_via(route, via);
@@ -111,15 +111,15 @@ const char *connectivity_verdict(enum sieve_connectivity connectivity)
 
 json_t *connectivity_json_witnessed(const struct connectivity_family *family)
 {
+	char witness_name[IF_NAMESIZE], ignored_name[IF_NAMESIZE];
 	const struct route *witness = family->has_witness ? &family->witness : NULL;
+	const char *device = witness ? device_name(witness->ifindex, witness_name) : NULL;
+	const char *ignored = device_name(family->ignored_ifindex, ignored_name);
 	json_t *object = connectivity_json_family(family);
-	char name[IF_NAMESIZE];
 
-	if (object && json_object_set_new(object, "witness",
-					  connectivity_json_witness(witness, witness ? device_name(witness, name)
-										     : NULL)) < 0) {
-		json_decref(object);
-		return NULL;
-	}
-	return object;
+	if (object && json_object_set_new(object, "witness", connectivity_json_witness(witness, device)) == 0 &&
+	    json_object_set_new(object, "ignored", ignored ? json_text(ignored) : json_null()) == 0)
+		return object;
+	json_decref(object);
+	return NULL;
 }

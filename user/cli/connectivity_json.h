@@ -34,7 +34,10 @@ json_t *connectivity_json_family(const struct connectivity_family *family);
 /* {"dst", "via", "dev", "table"}; null for a NULL route. "via" is null where there is no router, "dev" for a NULL name. */
 json_t *connectivity_json_witness(const struct route *route, const char *device);
 
-/* connectivity_json_family() with a "witness", whose device is named as the calling thread's namespace does. */
+/*
+ * connectivity_json_family() with a "witness" and "ignored", the device that is kept from counting or null.
+ * Devices are named as the calling thread's namespace does.
+ */
 json_t *connectivity_json_witnessed(const struct connectivity_family *family);
 
 #endif
