@@ -111,8 +111,7 @@ static __always_inline struct sieve_netns *find_netns(struct net *net)
 
 	if (!state)
 		return NULL;
-	if (state->cookie && bpf_core_field_exists(net->net_cookie) &&
-	    state->cookie != BPF_CORE_READ(net, net_cookie))
+	if (state->cookie && bpf_core_field_exists(net->net_cookie) && state->cookie != netns_cookie(net))
 		return NULL;
 	return state;
 }
@@ -128,7 +127,7 @@ static __always_inline bool has_changed(struct net *net, const struct sieve_netn
 /* Rule 0: did the routes that the verdict rests on change since the controller looked? It is woken once. */
 static __always_inline __u32 generation_facts(struct net *net, struct sieve_netns *state, enum sieve_family family)
 {
-	struct sieve_event event;
+	struct sieve_event event = {};
 
 	if (!has_changed(net, state, family))
 		return 0;

@@ -105,6 +105,12 @@ static __always_inline struct net *device_netns(const struct net_device *device)
 	return BPF_CORE_READ(device, nd_net.net);
 }
 
+/* At cgroup/sock_create the context is the kernel's struct sock itself. */
+static __always_inline struct net *new_socket_netns(struct bpf_sock *socket)
+{
+	return BPF_CORE_READ((const struct sock *)(const void *)socket, __sk_common.skc_net.net);
+}
+
 static __always_inline struct net *socket_netns(struct __sk_buff *skb)
 {
 	return BPF_CORE_READ(kernel_skb(skb), sk, __sk_common.skc_net.net);
@@ -122,6 +128,12 @@ static __always_inline __u64 monotonic_ns(void)
 	if (bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_ktime_get_coarse_ns))
 		return bpf_ktime_get_coarse_ns();
 	return bpf_ktime_get_ns();
+}
+
+/* What tells a namespace from an older one with its inode number; 0 where the kernel does not (before 5.12). */
+static __always_inline __u64 netns_cookie(struct net *net)
+{
+	return bpf_core_field_exists(net->net_cookie) ? BPF_CORE_READ(net, net_cookie) : 0;
 }
 
 /*

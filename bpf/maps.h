@@ -12,9 +12,10 @@
  * Small tables of buckets are in the kernel's linear mapping, larger ones in vmalloc space, where each
  * look costs a TLB miss more: up to 2,048 entries they are small (32 KiB).
  */
-#define SIEVE_NETNS_MAX 2048
+#define SIEVE_NETNS_MAX 2048 /* what is used unless the loader sets another number */
 #define SIEVE_CGROUPS_MAX 2048
 #define SIEVE_NAMES_MAX 16384
+#define SIEVE_ANNOUNCED_MAX 4096
 
 /* What the packet is to us. */
 enum sieve_kind {
@@ -89,6 +90,20 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 65536);
 } events SEC(".maps");
+
+/* When the controller was told of an unknown namespace. */
+struct sieve_announced {
+	__u64 cookie; /* netns_cookie() */
+	__u64 when_ns; /* CLOCK_MONOTONIC */
+};
+
+/* Key: the inode number. Not pinned: a later controller is told again. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, SIEVE_ANNOUNCED_MAX);
+	__type(key, __u32);
+	__type(value, struct sieve_announced);
+} announced SEC(".maps");
 
 /* Too large for the stack of 512 octets. */
 struct {

@@ -10,6 +10,7 @@
 #include "decide.h"
 #include "answer.h"
 #include "rewrite.h"
+#include "sensor.h"
 
 #include <linux/pkt_cls.h>
 
@@ -140,6 +141,17 @@ int sieve_cgroup(struct __sk_buff *skb)
 		return 0;
 	}
 	count(SIEVE_COUNTER_OBSERVED + family);
+	return 1;
+}
+
+/* A process of the cgroup made an IPv4 or IPv6 socket. 1 lets it have it, always. */
+SEC("cgroup/sock_create")
+int sieve_sensor(struct bpf_sock *socket)
+{
+	struct net *net = new_socket_netns(socket);
+
+	if (!find_netns(net))
+		announce_netns(net);
 	return 1;
 }
 

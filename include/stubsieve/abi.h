@@ -14,7 +14,7 @@
  * To be raised with every change of what a map's keys and values mean, the order of reasons.def among them.
  * The maps are pinned under names that end in it, so programs of two versions never share a map.
  */
-#define SIEVE_ABI_VERSION 1
+#define SIEVE_ABI_VERSION 2
 
 /* An address family as an array index; also the family whose address a query asks for. */
 enum sieve_family {
@@ -110,9 +110,16 @@ enum sieve_name {
 };
 #define SIEVE_SUFFIX_LABELS_MAX 16 /* the longest suffix, in labels */
 
-/* Ring buffer `events`: a namespace whose routes must be looked at again. */
+/*
+ * Ring buffer `events`: what the controller has to look at. With `tid` 0 it is the routes of a namespace
+ * that it knows; otherwise a namespace of which the map `netns` has nothing, or only what was published of an
+ * older one with its number, and in which this thread made an IPv4 or IPv6 socket. The thread may have ended,
+ * or gone to another namespace, since.
+ */
 struct sieve_event {
 	__u32 netns; /* inode number */
+	__u32 tid;   /* as in the initial PID namespace; likewise its process */
+	__u32 tgid;
 };
 
 #define SIEVE_PORTS_MAX 8
@@ -140,7 +147,7 @@ struct sieve_policy {
 _Static_assert(SIEVE_REASONS <= SIEVE_COUNTER_ANSWERED, "reasons overlap the other counters");
 _Static_assert(sizeof(struct sieve_netns) == 24, "map layout: netns");
 _Static_assert(sizeof(struct sieve_heartbeat) == 8, "map layout: heartbeat");
-_Static_assert(sizeof(struct sieve_event) == 4, "ring buffer layout: events");
+_Static_assert(sizeof(struct sieve_event) == 12, "ring buffer layout: events");
 _Static_assert(sizeof(struct sieve_policy) == 48, "layout of the policy");
 
 #endif

@@ -19,8 +19,9 @@ static void check_instructions(const char *phrase, const struct sieve_policy *po
 
 	load_filter_as(&filter, policy, false);
 	egress = verified_instructions(filter.skel->progs.sieve_egress);
-	printf("%s: sieve_egress %u, sieve_cgroup %u, sieve_probe %u instructions verified\n", phrase, egress,
-	       verified_instructions(filter.skel->progs.sieve_cgroup),
+	printf("%s: sieve_egress %u, sieve_cgroup %u, sieve_sensor %u, sieve_probe %u instructions verified\n", phrase,
+	       egress, verified_instructions(filter.skel->progs.sieve_cgroup),
+	       verified_instructions(filter.skel->progs.sieve_sensor),
 	       verified_instructions(filter.skel->progs.sieve_probe));
 	unload_filter(&filter);
 	assert_in_range(egress, 0, INSTRUCTIONS_MAX); /* 0: the kernel does not tell (before 5.16) */

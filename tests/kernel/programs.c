@@ -64,6 +64,43 @@ static void every_action_loads_only_what_it_needs(void **state)
 
 		if ((programs_egress_fd(programs) >= 0) == by_cgroup || (programs_cgroup_fd(programs) >= 0) != by_cgroup)
 			fail_msg("action %d loads the wrong program", (int)action);
+		if (programs_sensor_fd(programs) >= 0 || programs_gateway_fd(programs) >= 0)
+			fail_msg("action %d loads what nobody asked for", (int)action);
+		programs_free(programs);
+	}
+}
+
+static void the_sensor_is_loaded_where_it_is_asked_for(void **state)
+{
+	struct programs_request request = { .pin_dir = pin_dir, .max_netns = 1, .sensor = true };
+
+	(void)state;
+	for (enum sieve_action action = SIEVE_ACTION_ANSWER; action <= SIEVE_ACTION_REJECT; action++) {
+		struct programs *programs = load_programs_as(action, request);
+
+		assert_true(programs_sensor_fd(programs) >= 0);
+		assert_true(programs_gateway_fd(programs) < 0);
+		programs_free(programs);
+	}
+}
+
+/* Those that are there are published anew; one more is refused. */
+static void as_many_namespaces_as_asked_for_have_a_place(void **state)
+{
+	struct programs_request request = { .pin_dir = pin_dir, .max_netns = 3 };
+	const struct sieve_netns published = { .cookie = 1 };
+
+	(void)state;
+	for (; request.max_netns <= 9000; request.max_netns *= 3000) {
+		struct programs *programs = load_programs_as(SIEVE_ACTION_ANSWER, request);
+		uint32_t inum = 0;
+
+		while (inum < request.max_netns)
+			assert_int_equal(programs_set_netns(programs, ++inum, &published), 0);
+		assert_int_equal(programs_set_netns(programs, inum + 1, &published), -E2BIG);
+		assert_int_equal(programs_set_netns(programs, inum, &published), 0);
+		assert_int_equal(programs_forget_netns(programs, 1), 0);
+		assert_int_equal(programs_set_netns(programs, inum + 1, &published), 0);
 		programs_free(programs);
 	}
 }
@@ -132,7 +169,8 @@ static void a_later_controller_goes_on_with_the_maps(void **state)
 {
 	struct sieve_netns published = { .cookie = 5, .generation = { 6, 7 }, .connectivity = { 0, SIEVE_USELESS } };
 	struct sieve_netns seen;
-	uint64_t counters[SIEVE_COUNTERS], cgroup = 99, beat = 0;
+	const struct programs_cgroup cgroup = { 99, SIEVE_CGROUP_SCOPE };
+	uint64_t counters[SIEVE_COUNTERS], beat = 0;
 	struct programs *first = load_programs(SIEVE_ACTION_ANSWER, pin_dir), *second;
 	__u32 id = map_id("counters");
 
@@ -206,6 +244,10 @@ static void maps_of_another_layout_are_replaced(void **state)
 		{ "other flags", "heartbeat", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct sieve_heartbeat), 1, BPF_F_MMAPABLE,
 		  false },
 		{ "larger keys", "netns", BPF_MAP_TYPE_HASH, 8, sizeof(struct sieve_netns), 2048, BPF_F_NO_PREALLOC, false },
+		{ "ours", "netns", BPF_MAP_TYPE_HASH, 4, sizeof(struct sieve_netns), SANDBOX_NETNS_MAX, BPF_F_NO_PREALLOC,
+		  true },
+		{ "room for fewer", "netns", BPF_MAP_TYPE_HASH, 4, sizeof(struct sieve_netns), SANDBOX_NETNS_MAX - 1,
+		  BPF_F_NO_PREALLOC, false },
 		{ "another size", "events", BPF_MAP_TYPE_RINGBUF, 0, 0, 4096, 0, false },
 	};
 
@@ -240,12 +282,13 @@ static void a_pin_that_is_no_map_is_replaced(void **state)
 static void a_directory_that_cannot_hold_pins_is_named(void **state)
 {
 	const struct sieve_policy policy = { .ports = { 53 } };
+	const struct programs_request request = { .policy = &policy, .pin_dir = SANDBOX "/not-there", .max_netns = 1 };
 	struct programs *programs = NULL;
 	struct error error = {};
 
 	(void)state;
 	programs_silence_libbpf();
-	assert_true(programs_load(&policy, SANDBOX "/not-there", &programs, &error) < 0);
+	assert_true(programs_load(&request, &programs, &error) < 0);
 	assert_null(programs);
 	assert_non_null(strstr(error.text, SANDBOX "/not-there"));
 }
@@ -292,30 +335,35 @@ static void what_is_published_of_a_namespace_can_be_withdrawn(void **state)
 	programs_free(programs);
 }
 
+static bool is_multiple(uint32_t inum, void *data)
+{
+	return inum % *(const uint32_t *)data == 0;
+}
+
 static void other_namespaces_are_forgotten_wherever_they_stand(void **state)
 {
+	static const uint32_t factors[] = { 1, 2, 33, 100, 101 }; /* all stay, the half, three, the last, none */
 	struct programs *programs = load_programs(SIEVE_ACTION_ANSWER, pin_dir);
 	const struct sieve_netns published = { .cookie = 1 };
 	struct sieve_netns seen;
 
 	(void)state;
-	assert_int_equal(programs_forget_other_netns(programs, 50), 0);
-	for (__u32 mine = 1; mine <= 100; mine += 33) {
-		for (__u32 inum = 1; inum <= 100; inum++)
+	for (size_t i = 0; i < ARRAY_COUNT(factors); i++) {
+		uint32_t factor = factors[i];
+
+		assert_int_equal(programs_forget_other_netns(programs, is_multiple, &factor), 0);
+		for (uint32_t inum = 1; inum <= 100; inum++)
 			assert_int_equal(programs_set_netns(programs, inum, &published), 0);
-		assert_int_equal(programs_forget_other_netns(programs, mine), 0);
-		for (__u32 inum = 1; inum <= 100; inum++)
-			if (has_netns(inum, &seen) != (inum == mine))
-				fail_msg("of %u: %u", mine, inum);
+		assert_int_equal(programs_forget_other_netns(programs, is_multiple, &factor), 0);
+		for (uint32_t inum = 1; inum <= 100; inum++)
+			if (has_netns(inum, &seen) != is_multiple(inum, &factor))
+				fail_msg("multiples of %u: %u", factor, inum);
 	}
-	/* none of ours: all go */
-	assert_int_equal(programs_forget_other_netns(programs, 4711), 0);
-	assert_false(has_netns(100, &seen));
 	programs_free(programs);
 }
 
-/* Exactly these, in scope. */
-static void assert_cgroups(const uint64_t *ids, size_t count)
+/* Exactly these. */
+static void assert_cgroups(const struct programs_cgroup *cgroups, size_t count)
 {
 	int fd = open_pin("cgroups");
 	uint64_t key, next, *previous = NULL;
@@ -329,8 +377,8 @@ static void assert_cgroups(const uint64_t *ids, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		__u32 kind = 0;
 
-		if (bpf_map_lookup_elem(fd, &ids[i], &kind) != 0 || kind != SIEVE_CGROUP_SCOPE)
-			fail_msg("cgroup %llu: %u", (unsigned long long)ids[i], kind);
+		if (bpf_map_lookup_elem(fd, &cgroups[i].id, &kind) != 0 || kind != cgroups[i].kind)
+			fail_msg("cgroup %llu: %u", (unsigned long long)cgroups[i].id, kind);
 	}
 	close(fd);
 }
@@ -338,8 +386,12 @@ static void assert_cgroups(const uint64_t *ids, size_t count)
 static void the_map_holds_exactly_the_cgroups_or_those_before_as_well(void **state)
 {
 	struct programs *programs = load_programs(SIEVE_ACTION_ANSWER, pin_dir);
-	const uint64_t before[] = { 1, 1ULL << 40, 3 }, now[] = { 3, 4, 5 };
-	const uint64_t both[] = { 1, 1ULL << 40, 3, 4, 5 };
+	const enum sieve_cgroup SCOPE = SIEVE_CGROUP_SCOPE, EXEMPT = SIEVE_CGROUP_EXEMPT;
+	const struct programs_cgroup before[] = { { 1, SCOPE }, { 1ULL << 40, EXEMPT }, { 3, SCOPE } };
+	const struct programs_cgroup now[] = { { 3, EXEMPT }, { 4, SCOPE }, { 5, EXEMPT } };
+	const struct programs_cgroup both[] = {
+		{ 1, SCOPE }, { 1ULL << 40, EXEMPT }, { 3, EXEMPT }, { 4, SCOPE }, { 5, EXEMPT },
+	};
 
 	(void)state;
 	assert_int_equal(programs_set_cgroups(programs, before, ARRAY_COUNT(before), false), 0);
@@ -422,15 +474,15 @@ static void send_query(void)
 
 struct told {
 	unsigned int times;
-	uint32_t inum;
+	struct sieve_event event;
 };
 
-static void take_event(uint32_t inum, void *data)
+static void take_event(const struct sieve_event *event, void *data)
 {
 	struct told *told = data;
 
 	told->times++;
-	told->inum = inum;
+	told->event = *event;
 }
 
 /* A query that is useless by what is published meets other generations: the controller is told, once. */
@@ -462,7 +514,9 @@ static void a_query_that_meets_another_generation_is_an_event(void **state)
 	send_query(); /* who is awake need not be woken */
 	assert_int_equal(programs_read_events(programs), 0);
 	assert_int_equal(told.times, 1);
-	assert_int_equal(told.inum, inum);
+	assert_int_equal(told.event.netns, inum);
+	assert_int_equal(told.event.tid, 0); /* not of a socket */
+	assert_int_equal(told.event.tgid, 0);
 	assert_int_equal(programs_set_netns(programs, inum, &published), 0);
 	send_query();
 	assert_int_equal(programs_read_events(programs), 0);
@@ -526,10 +580,12 @@ static void keep_capabilities(uint64_t set)
 static void load_with(uint64_t capabilities, int *ret_result, struct error *ret_error)
 {
 	const struct sieve_policy policy = { .stale_after_ns = 1, .ports = { 53 }, .families = 3, .whole_host = 1 };
+	const struct programs_request request = { .policy = &policy, .pin_dir = pin_dir, .max_netns = 1, .sensor = true,
+						  .gateway = true };
 	struct programs *programs = NULL;
 
 	keep_capabilities(capabilities);
-	*ret_result = programs_load(&policy, pin_dir, &programs, ret_error);
+	*ret_result = programs_load(&request, &programs, ret_error);
 	programs_free(programs);
 }
 
@@ -582,6 +638,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(every_action_loads_only_what_it_needs, fresh_instance),
+		cmocka_unit_test_setup(the_sensor_is_loaded_where_it_is_asked_for, fresh_instance),
+		cmocka_unit_test_setup(as_many_namespaces_as_asked_for_have_a_place, fresh_instance),
 		cmocka_unit_test_setup(maps_are_pinned_for_root_and_nothing_else_is, fresh_instance),
 		cmocka_unit_test_setup(counters_are_sums_over_all_cpus, fresh_instance),
 		cmocka_unit_test_setup(a_later_controller_goes_on_with_the_maps, fresh_instance),

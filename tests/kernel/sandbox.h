@@ -81,8 +81,10 @@ static inline void fresh_pin_dir(char path[PATH_MAX])
 	assert_int_equal(mkdir(path, 0700), 0);
 }
 
-/* The programs for an action, on the whole host, at the usual port. */
-static inline struct programs *load_programs(enum sieve_action action, const char *pin_dir)
+#define SANDBOX_NETNS_MAX 2048
+
+/* The programs for an action, on the whole host, at the usual port; of the others, those of the request. */
+static inline struct programs *load_programs_as(enum sieve_action action, struct programs_request request)
 {
 	const struct sieve_policy policy = {
 		.stale_after_ns = 30 * 1000000000ULL,
@@ -94,9 +96,15 @@ static inline struct programs *load_programs(enum sieve_action action, const cha
 	struct programs *programs = NULL;
 	struct error error = {};
 
-	if (programs_load(&policy, pin_dir, &programs, &error) != 0)
+	request.policy = &policy;
+	if (programs_load(&request, &programs, &error) != 0)
 		fail_msg("%s", error.text);
 	return programs;
+}
+
+static inline struct programs *load_programs(enum sieve_action action, const char *pin_dir)
+{
+	return load_programs_as(action, (struct programs_request){ .pin_dir = pin_dir, .max_netns = SANDBOX_NETNS_MAX });
 }
 
 /* A program of somebody else, which always says this. */

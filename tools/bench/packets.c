@@ -112,10 +112,11 @@ static struct programs *load(enum sieve_action action, const char *pin_dir)
 	const struct sieve_policy policy = {
 		.stale_after_ns = 1000000000, .action = (__u8)action, .families = 3, .whole_host = 1, .extended_error = 1, .ports = { 53 },
 	};
+	const struct programs_request request = { .policy = &policy, .pin_dir = pin_dir, .max_netns = 2048 };
 	struct programs *programs;
 	struct error error;
 
-	if (programs_load(&policy, pin_dir, &programs, &error) < 0) {
+	if (programs_load(&request, &programs, &error) < 0) {
 		fprintf(stderr, "packets: %s\n", error.text);
 		exit(1);
 	}

@@ -153,15 +153,17 @@ static int fill_names(struct programs *programs)
 	return 0;
 }
 
-static void choose(struct stubsieve_bpf *skeleton, const struct sieve_policy *policy)
+static int choose(struct stubsieve_bpf *skeleton, const struct programs_request *request)
 {
-	struct sieve_policy summarized = *policy;
-	bool by_cgroup = policy->action == SIEVE_ACTION_OBSERVE || policy->action == SIEVE_ACTION_REJECT;
+	struct sieve_policy summarized = *request->policy;
+	bool by_cgroup = summarized.action == SIEVE_ACTION_OBSERVE || summarized.action == SIEVE_ACTION_REJECT;
 
 	bpf_program__set_autoload(skeleton->progs.sieve_egress, !by_cgroup);
 	bpf_program__set_autoload(skeleton->progs.sieve_cgroup, by_cgroup);
+	bpf_program__set_autoload(skeleton->progs.sieve_sensor, request->sensor);
 	summarize_names(&summarized);
 	skeleton->rodata->policy = summarized;
+	return bpf_map__set_max_entries(skeleton->maps.netns, request->max_netns);
 }
 
 static int take_event(void *context, void *data, size_t size)
@@ -170,7 +172,7 @@ static int take_event(void *context, void *data, size_t size)
 	const struct sieve_event *event = data;
 
 	if (size >= sizeof(*event) && programs->callback)
-		programs->callback(event->netns, programs->callback_data);
+		programs->callback(event, programs->callback_data);
 	return 0;
 }
 
@@ -186,8 +188,7 @@ static int open_maps(struct programs *programs)
 	return fill_names(programs);
 }
 
-int programs_load(const struct sieve_policy *policy, const char *pin_dir, struct programs **ret_programs,
-		  struct error *error)
+int programs_load(const struct programs_request *request, struct programs **ret_programs, struct error *error)
 {
 	__attribute__((cleanup(programs_freep))) struct programs *programs = calloc(1, sizeof(*programs));
 	int r;
@@ -198,16 +199,17 @@ int programs_load(const struct sieve_policy *policy, const char *pin_dir, struct
 	programs->skeleton = stubsieve_bpf__open();
 	if (!programs->skeleton)
 		return explain_load(errno, error);
-	choose(programs->skeleton, policy);
-	r = set_pins(programs->skeleton->obj, pin_dir);
+	r = choose(programs->skeleton, request);
+	if (r == 0)
+		r = set_pins(programs->skeleton->obj, request->pin_dir);
 	if (r < 0)
-		return fail(error, -r, "cannot use the pins in %s: %s", pin_dir, strerror(-r));
+		return fail(error, -r, "cannot use the pins in %s: %s", request->pin_dir, strerror(-r));
 	r = stubsieve_bpf__load(programs->skeleton);
 	if (r < 0)
 		return explain_load(-r, error);
 	r = open_maps(programs);
 	if (r < 0)
-		return fail(error, -r, "cannot set up the maps in %s: %s", pin_dir, strerror(-r));
+		return fail(error, -r, "cannot set up the maps in %s: %s", request->pin_dir, strerror(-r));
 	*ret_programs = programs;
 	programs = NULL;
 	return 0;
@@ -230,6 +232,17 @@ int programs_egress_fd(const struct programs *programs)
 int programs_cgroup_fd(const struct programs *programs)
 {
 	return bpf_program__fd(programs->skeleton->progs.sieve_cgroup);
+}
+
+int programs_sensor_fd(const struct programs *programs)
+{
+	return bpf_program__fd(programs->skeleton->progs.sieve_sensor);
+}
+
+int programs_gateway_fd(const struct programs *programs)
+{
+	(void)programs;
+	return -ENOENT;
 }
 
 /* "NAME-VERSION", of any version. */
@@ -270,44 +283,52 @@ int programs_set_netns(struct programs *programs, uint32_t inum, const struct si
 
 int programs_forget_netns(struct programs *programs, uint32_t inum)
 {
+	bpf_map_delete_elem(bpf_map__fd(programs->skeleton->maps.announced), &inum);
 	return bpf_map_delete_elem(bpf_map__fd(programs->skeleton->maps.netns), &inum) < 0 ? -errno : 0;
 }
 
-int programs_forget_other_netns(struct programs *programs, uint32_t inum)
+int programs_forget_other_netns(struct programs *programs, bool (*keep)(uint32_t inum, void *data), void *data)
 {
 	int fd = bpf_map__fd(programs->skeleton->maps.netns);
 	uint32_t key, next, *previous = NULL;
 
 	while (bpf_map_get_next_key(fd, previous, &next) == 0) {
+		int r;
+
 		key = next;
-		if (key == inum)
+		if (keep(key, data)) {
 			previous = &key;
-		else if (bpf_map_delete_elem(fd, &key) < 0)
-			return -errno;
+			continue;
+		}
+		r = programs_forget_netns(programs, key);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
 
-static bool is_listed(uint64_t id, const uint64_t *ids, size_t count)
+static bool is_listed(uint64_t id, const struct programs_cgroup *cgroups, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (ids[i] == id)
+		if (cgroups[i].id == id)
 			return true;
 	return false;
 }
 
-int programs_set_cgroups(struct programs *programs, const uint64_t *ids, size_t count, bool only_add)
+int programs_set_cgroups(struct programs *programs, const struct programs_cgroup *cgroups, size_t count, bool only_add)
 {
 	int fd = bpf_map__fd(programs->skeleton->maps.cgroups);
-	uint32_t scope = SIEVE_CGROUP_SCOPE;
 	uint64_t key, next, *previous = NULL;
 
-	for (size_t i = 0; i < count; i++)
-		if (bpf_map_update_elem(fd, &ids[i], &scope, BPF_ANY) < 0)
+	for (size_t i = 0; i < count; i++) {
+		uint32_t kind = cgroups[i].kind;
+
+		if (bpf_map_update_elem(fd, &cgroups[i].id, &kind, BPF_ANY) < 0)
 			return -errno;
+	}
 	while (!only_add && bpf_map_get_next_key(fd, previous, &next) == 0) {
 		key = next;
-		if (is_listed(key, ids, count))
+		if (is_listed(key, cgroups, count))
 			previous = &key;
 		else if (bpf_map_delete_elem(fd, &key) < 0)
 			return -errno;

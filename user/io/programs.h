@@ -18,13 +18,19 @@ struct programs;
 /* Keep libbpf from writing to stderr: errors are told once, by whoever knows what they mean. */
 void programs_silence_libbpf(void);
 
+struct programs_request {
+	const struct sieve_policy *policy; /* what it says of suffixes is filled in by programs_load() */
+	const char *pin_dir;
+	uint32_t max_netns; /* entries of the map `netns`, at least 1 */
+	bool sensor;        /* tell of unknown namespaces */
+	bool gateway;       /* answer on the ingress side, too */
+};
+
 /*
- * Load what the policy's action needs. The maps in pin_dir are taken over where their layout is ours,
- * and replaced where it is that of another version. What the policy says of
- * suffixes is filled in here.
+ * Load what the policy's action and the request need. The maps in pin_dir are taken over where their layout
+ * is ours, and replaced where it is that of another version, or of another size.
  */
-int programs_load(const struct sieve_policy *policy, const char *pin_dir, struct programs **ret_programs,
-		  struct error *error);
+int programs_load(const struct programs_request *request, struct programs **ret_programs, struct error *error);
 void programs_free(struct programs *programs); /* NULL is fine; pins and attachments stay */
 
 static inline void programs_freep(struct programs **programs)
@@ -32,9 +38,11 @@ static inline void programs_freep(struct programs **programs)
 	programs_free(*programs);
 }
 
-/* File descriptors of the programs, owned by `programs`; negative for one that the action does not need. */
+/* File descriptors of the programs, owned by `programs`; negative for one that was not loaded. */
 int programs_egress_fd(const struct programs *programs);
 int programs_cgroup_fd(const struct programs *programs);
+int programs_sensor_fd(const struct programs *programs);
+int programs_gateway_fd(const struct programs *programs);
 
 /* Remove the pins of the maps in pin_dir, of whatever version. */
 int programs_unpin(const char *pin_dir, struct error *error);
@@ -42,13 +50,23 @@ int programs_unpin(const char *pin_dir, struct error *error);
 /* The maps that are pinned, as NAME-VERSION with SIEVE_ABI_VERSION; NULL at the end. */
 extern const char *const programs_pin_names[];
 
-/* Publish, or withdraw, what is known of the namespace with this inode number. 0 or -errno. */
+/*
+ * Publish, or withdraw, what is known of the namespace with this inode number. Of one that is withdrawn the
+ * sensor tells at once when a socket is made in it. 0 or -errno; -E2BIG: there are max_netns already.
+ */
 int programs_set_netns(struct programs *programs, uint32_t inum, const struct sieve_netns *state);
 int programs_forget_netns(struct programs *programs, uint32_t inum);
-int programs_forget_other_netns(struct programs *programs, uint32_t inum);
+
+/* Withdraw those that are not to be kept. */
+int programs_forget_other_netns(struct programs *programs, bool (*keep)(uint32_t inum, void *data), void *data);
+
+struct programs_cgroup {
+	uint64_t id; /* its inode number in the cgroup2 file system */
+	enum sieve_cgroup kind;
+};
 
 /* Let the map hold exactly these cgroups; with `only_add`, leave others in for programs still in use. */
-int programs_set_cgroups(struct programs *programs, const uint64_t *ids, size_t count, bool only_add);
+int programs_set_cgroups(struct programs *programs, const struct programs_cgroup *cgroups, size_t count, bool only_add);
 
 int programs_beat(struct programs *programs, uint64_t now_ns);
 int programs_last_beat(struct programs *programs, uint64_t *ret_ns);
@@ -59,8 +77,8 @@ int programs_counters(struct programs *programs, uint64_t ret_counters[SIEVE_COU
 /* The kernel's generations in the network namespace of the calling thread, and its inode number. */
 int programs_generation(struct programs *programs, uint32_t *ret_inum, uint32_t ret_generation[SIEVE_FAMILIES]);
 
-/* Events: readable when there are some. The callback gets the inode number of a namespace. */
-typedef void (*programs_event_callback)(uint32_t inum, void *data);
+/* Events: readable when there are some. */
+typedef void (*programs_event_callback)(const struct sieve_event *event, void *data);
 int programs_events_fd(const struct programs *programs);
 void programs_set_event_callback(struct programs *programs, programs_event_callback callback, void *data);
 int programs_read_events(struct programs *programs);
