@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "cli.h"
@@ -54,6 +55,13 @@ static const char *config_word(const json_t *status, const char *key)
 	return word ? word : "?";
 }
 
+static const char *word_of(const json_t *object, const char *key)
+{
+	const char *word = json_string_value(json_object_get(object, key));
+
+	return word ? word : "";
+}
+
 static bool is_below(const char *path, const char *above)
 {
 	size_t length = strlen(above);
@@ -63,20 +71,27 @@ static bool is_below(const char *path, const char *above)
 	return strncmp(path, above, length) == 0 && (path[length] == '/' || path[length] == '\0');
 }
 
+/* The nearest cgroup of those listed decides, as in bpf/facts.h. */
 static uint32_t scope_fact(struct inquiry *query)
 {
 	const json_t *entry;
+	const char *nearest = NULL;
+	bool is_exempt = false;
 	size_t i;
 
 	json_array_foreach(json_object_get(query->status, "cgroups"), i, entry) {
 		const char *path = json_string_value(json_object_get(entry, "path"));
 
-		if (path && json_is_true(json_object_get(entry, "attached")) && is_below(query->cgroup, path)) {
-			snprintf(query->rule, sizeof(query->rule), "cgroup = %s", path);
-			return SIEVE_FACT_SCOPE;
-		}
+		if (!path || !json_is_true(json_object_get(entry, "attached")) || !is_below(query->cgroup, path) ||
+		    (nearest && strlen(path) <= strlen(nearest)))
+			continue;
+		nearest = path;
+		is_exempt = strcmp(word_of(entry, "kind"), "exempt") == 0;
 	}
-	return 0;
+	if (!nearest)
+		return 0;
+	snprintf(query->rule, sizeof(query->rule), "%s = %s", is_exempt ? "exempt-cgroup" : "cgroup", nearest);
+	return is_exempt ? SIEVE_FACT_EXEMPT_CGROUP : SIEVE_FACT_SCOPE;
 }
 
 static uint32_t name_fact(struct inquiry *query)
@@ -107,26 +122,64 @@ static __u8 published(const json_t *netns, const char *key)
 	return SIEVE_CONNECTED;
 }
 
+/* The family that the query asks for, and the other one. */
+static const json_t *family_of(const struct inquiry *query, bool other)
+{
+	bool asks_ipv4 = strcmp(query->type, "A") == 0;
+
+	return json_object_get(query->netns, asks_ipv4 != other ? "ipv4" : "ipv6");
+}
+
+static bool detects_addresses(const struct inquiry *query)
+{
+	return strcmp(config_word(query->status, "detect"), "addresses") == 0;
+}
+
+/* Of the keys that bear on an answer the one that makes it: without it the family would be thought to be there. */
+static const char *key_of_answer(const struct inquiry *query)
+{
+	if (strcmp(query->type, "A") == 0 && strcmp(config_word(query->status, "nat64"), "no") == 0)
+		return "nat64";
+	return detects_addresses(query) ? "detect" : NULL;
+}
+
 /* The configuration lines behind a verdict that no name or cgroup made. */
 static void name_rule(struct inquiry *query)
 {
-	const char *key = query->reason == SIEVE_REASON_settling ? "settle" :
+	const char *ignored = json_string_value(json_object_get(family_of(query, false), "ignored"));
+	const char *key = query->reason == SIEVE_REASON_NONE     ? key_of_answer(query) :
+			  query->reason == SIEVE_REASON_settling ? "settle" :
 			  query->reason == SIEVE_REASON_nat64    ? "nat64" :
 			  query->reason == SIEVE_REASON_observed ? "action" :
+			  query->reason == SIEVE_REASON_family   ? "families" :
 			  query->reason == SIEVE_REASON_stale    ? "fail-open-after" :
 								   NULL;
 
-	if (key)
+	if (query->reason == SIEVE_REASON_NONE && ignored)
+		snprintf(query->rule, sizeof(query->rule), "ignore-interface: what %s has of this family does not count", ignored);
+	else if (key)
 		snprintf(query->rule, sizeof(query->rule), "%s = %s", key, config_word(query->status, key));
 	else if (query->reason == SIEVE_REASON_scope)
 		snprintf(query->rule, sizeof(query->rule), "none of the configured cgroups holds %s", query->cgroup);
+	else if (query->reason == SIEVE_REASON_unknown_netns)
+		snprintf(query->rule, sizeof(query->rule), "netns = %s%s", config_word(query->status, "netns"),
+			 json_integer_value(json_object_get(query->status, "netns_refused")) > 0 ? ", and max-netns is reached" : "");
+}
+
+static __u8 configured_families(const json_t *status)
+{
+	const char *word = config_word(status, "families");
+
+	return strcmp(word, "a") == 0	 ? 1 << SIEVE_IPV4 :
+	       strcmp(word, "aaaa") == 0 ? 1 << SIEVE_IPV6 :
+					   1 << SIEVE_IPV4 | 1 << SIEVE_IPV6;
 }
 
 static void decide(struct inquiry *query)
 {
 	const struct sieve_policy policy = {
-		.families = 1 << SIEVE_IPV4 | 1 << SIEVE_IPV6,
-		.whole_host = json_array_size(json_object_get(query->status, "cgroups")) == 0,
+		.families = configured_families(query->status),
+		.whole_host = json_is_true(json_object_get(query->status, "whole_host")),
 	};
 	const struct sieve_netns state = { .connectivity = { published(query->netns, "a"), published(query->netns, "aaaa") } };
 	uint32_t facts;
@@ -150,11 +203,8 @@ static const char *verdict(const struct inquiry *query)
 /* The route on which the verdict stands: of the family that is asked for if it has one, else the other's. */
 static const json_t *route(const struct inquiry *query)
 {
-	bool asks_ipv4 = strcmp(query->type, "A") == 0;
-	const char *families[] = { asks_ipv4 ? "ipv4" : "ipv6", asks_ipv4 ? "ipv6" : "ipv4" };
-
-	for (size_t i = 0; i < 2; i++) {
-		const json_t *witness = json_object_get(json_object_get(query->netns, families[i]), "witness");
+	for (int other = 0; other < 2; other++) {
+		const json_t *witness = json_object_get(family_of(query, other), "witness");
 
 		if (json_is_object(witness))
 			return witness;
@@ -169,13 +219,6 @@ static json_t *case_json(const struct inquiry *query)
 			 query->rule[0] ? query->rule : NULL, "route", route(query));
 }
 
-static const char *word_of(const json_t *object, const char *key)
-{
-	const char *word = json_string_value(json_object_get(object, key));
-
-	return word ? word : "";
-}
-
 static void print_case(const struct inquiry *query)
 {
 	const json_t *by = route(query);
@@ -185,28 +228,13 @@ static void print_case(const struct inquiry *query)
 		printf("%s %s passes: %s (%s)\n", query->name, query->type, reason_text(query->reason),
 		       reason_name(query->reason));
 	else
-		printf("%s %s: %s, for there is no IPv%c route but an IPv%c one\n", query->name, query->type,
-		       verdict(query), asks_ipv4 ? '4' : '6', asks_ipv4 ? '6' : '4');
+		printf("%s %s: %s, for there is no IPv%c %s but an IPv%c one\n", query->name, query->type, verdict(query),
+		       asks_ipv4 ? '4' : '6', detects_addresses(query) ? "address" : "route", asks_ipv4 ? '6' : '4');
 	if (by)
 		printf("  route: %s%s%s dev %s, table %s\n", word_of(by, "dst"), word_of(by, "via")[0] ? " via " : "",
 		       word_of(by, "via"), word_of(by, "dev"), word_of(by, "table"));
 	if (query->rule[0])
 		printf("  rule:  %s\n", query->rule);
-}
-
-/* The path of the cgroup, in the cgroup2 hierarchy, of this process. */
-static void own_cgroup(char path[WORD_MAX])
-{
-	_cleanup_fclose_ FILE *file = fopen("/proc/self/cgroup", "re");
-	char line[WORD_MAX];
-
-	path[0] = '\0';
-	while (file && fgets(line, sizeof(line), file)) {
-		if (strncmp(line, "0::", 3) != 0)
-			continue;
-		line[strcspn(line, "\n")] = '\0';
-		snprintf(path, WORD_MAX, "%s", line + 3);
-	}
 }
 
 /* This namespace's entry, or NULL. */
@@ -247,7 +275,9 @@ static int explain_status(const struct options *options, const json_t *status, c
 		return print_json(json_pack("{s:b, s:s, s:s, s:o}", "running", 1, "name", options->argument, "cgroup",
 					    cgroup, "queries", queries));
 	json_decref(queries);
-	puts("A packet may still pass: with DO=1, after NAT on lo, or from a cgroup that holds a DNS server.");
+	printf("A packet may still pass: with DO=1, after NAT on lo%s.\n",
+	       strcmp(config_word(status, "filter-servers"), "yes") == 0 ? "" :
+									 ", or from a cgroup that holds a DNS server (filter-servers = no)");
 	return EXIT_DONE;
 }
 
@@ -290,7 +320,8 @@ static int check(const struct options *options, char cgroup[WORD_MAX])
 		complain("\"%s\" is not a domain name", options->argument);
 		return EXIT_USAGE;
 	}
-	own_cgroup(cgroup);
+	if (!mounts_cgroup_of(getpid(), cgroup, WORD_MAX))
+		cgroup[0] = '\0';
 	if (options->config.cgroup_count == 0)
 		return -1;
 	if (mounts_find_cgroup(options->config.cgroups[0], &found, NULL, &error) < 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* stubsieve run: the controller in the foreground. */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 
 #include "cleanup.h"
 #include "cli.h"
+#include "connectivity_json.h"
 #include "controller.h"
 #include "options.h"
 #include "status_json.h"
@@ -57,10 +59,27 @@ static void notify_ready(void)
 static void ready(struct controller *controller, void *data)
 {
 	(void)data;
-	fprintf(stderr, "stubsieve: ready: action %s, %s, %zu interfaces\n",
+	fprintf(stderr, "stubsieve: ready: action %s, %s, %zu network namespaces\n",
 		config_action_name(controller->config->action),
-		controller->cgroup_count ? "some cgroups" : "the whole host", controller->namespace.attachments.count);
+		controller->scope.whole_host ? "the whole host" : "some cgroups", controller->namespaces.count);
 	notify_ready();
+}
+
+/* The cgroup in which a command is to run, or what is wrong. */
+static char *exec_answer(struct controller *controller, bool exempt)
+{
+	char path[PATH_MAX] = "";
+	struct error error = {};
+	json_t *json;
+	char *text;
+
+	if (scope_make_exec(&controller->scope, exempt, path, sizeof(path), &error) < 0)
+		json = json_pack("{s:o}", "error", json_text(error.text));
+	else
+		json = json_pack("{s:o}", "cgroup", json_text(path));
+	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	json_decref(json);
+	return text;
 }
 
 static char *answer(const char *question, struct controller *controller, void *data)
@@ -73,6 +92,8 @@ static char *answer(const char *question, struct controller *controller, void *d
 		controller->is_to_remove = true;
 		return strdup("stopping");
 	}
+	if (strcmp(question, "exec") == 0 || strcmp(question, "exec exempt") == 0)
+		return exec_answer(controller, question[4] != '\0');
 	if (strcmp(question, "status") != 0)
 		return NULL;
 	json = status_json(controller);
@@ -85,11 +106,16 @@ int command_run(int argc, char **argv)
 {
 	struct options options = { .command = "run", .print_usage = print_usage };
 	struct controller controller = { .config = &options.config, .answer = answer, .ready = ready };
+	char text[CONFIG_ERROR_MAX];
 	struct error error;
 	int status;
 
 	config_init(&options.config);
 	status = options_parse(&options, argc, argv);
+	if (status < 0 && config_check(&options.config, text) < 0) {
+		complain("%s", text);
+		status = EXIT_USAGE;
+	}
 	if (status < 0)
 		status = controller_run(&controller, &error) < 0 ? complain_error(&error) : EXIT_DONE;
 	config_free(&options.config);

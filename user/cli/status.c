@@ -39,20 +39,26 @@ static void print_family(const char *title, const json_t *netns, const char *key
 	       json_is_true(json_object_get(family, "address")) ? "an address" : "no address",
 	       strcmp(type, "a") == 0 ? "A" : "AAAA", text_of(json_object_get(netns, "verdict"), type),
 	       text_of(json_object_get(netns, "state"), type));
+	if (json_is_string(json_object_get(family, "ignored")))
+		printf("          what %s has of it does not count (ignore-interface)\n", text_of(family, "ignored"));
 }
 
 static void print_netns(const json_t *netns)
 {
 	const char *name = json_string_value(json_object_get(netns, "name"));
+	const char *cgroup = json_string_value(json_object_get(netns, "cgroup"));
 	const json_t *interface;
 	size_t i;
 
-	printf("  netns %" JSON_INTEGER_FORMAT "%s%s\n", json_integer_value(json_object_get(netns, "inum")),
-	       name ? " " : "", name ? name : "");
+	printf("  netns %" JSON_INTEGER_FORMAT "%s%s%s%s%s%s\n", json_integer_value(json_object_get(netns, "inum")),
+	       name ? " " : "", name ? name : "", json_is_true(json_object_get(netns, "own")) ? " (the controller's own)" : "",
+	       cgroup ? ", cgroup " : "", cgroup ? cgroup : "",
+	       json_is_true(json_object_get(netns, "overrun")) ? ", overrun: too many routes to look through, so all queries pass" : "");
 	print_family("IPv4", netns, "ipv4", "a");
 	print_family("IPv6", netns, "ipv6", "aaaa");
 	json_array_foreach(json_object_get(netns, "interfaces"), i, interface)
-		printf("%s%s (%s)", i ? ", " : "    interfaces: ", text_of(interface, "name"), text_of(interface, "hook"));
+		printf("%s%s (%s%s)", i ? ", " : "    interfaces: ", text_of(interface, "name"), text_of(interface, "hook"),
+		       json_is_true(json_object_get(interface, "gateway")) ? ", gateway" : "");
 	if (json_array_size(json_object_get(netns, "interfaces")) > 0)
 		putchar('\n');
 }
@@ -70,6 +76,50 @@ static void print_counters(json_t *counters)
 			printf("  passed: %-16s %4" JSON_INTEGER_FORMAT "\n", key, json_integer_value(value));
 }
 
+/* Is the configured value, a word or a list, the one that holds where nothing is configured? */
+static bool is_default(const struct config_key *key, const json_t *value)
+{
+	struct config defaults;
+	char word[512];
+	bool same;
+
+	config_init(&defaults);
+	same = key->format(&defaults, 0, word, sizeof(word)) ?
+		       json_is_string(value) && strcmp(json_string_value(value), word) == 0 :
+		       json_array_size(value) == 0;
+	config_free(&defaults);
+	return same;
+}
+
+/* What is configured, but for what is told anyway and where things lie. */
+static void print_config(const json_t *config)
+{
+	static const char *const told[] = { "action", "cgroup", "exempt-cgroup", "port", "run-dir", "pin-dir" };
+	size_t count;
+	const struct config_key *keys = config_keys(&count);
+
+	for (size_t i = 0; i < count; i++) {
+		const json_t *value = json_object_get(config, keys[i].name), *word;
+		bool is_told = false;
+		size_t k;
+
+		for (k = 0; k < sizeof(told) / sizeof(told[0]); k++)
+			is_told |= strcmp(told[k], keys[i].name) == 0;
+		if (is_told || !value || is_default(&keys[i], value))
+			continue;
+		if (json_is_string(value))
+			printf("  %s: %s\n", keys[i].name, json_string_value(value));
+		json_array_foreach(value, k, word)
+			printf("  %s: %s\n", keys[i].name, json_string_value(word));
+	}
+}
+
+static void print_cgroup(const json_t *entry)
+{
+	printf("  %s: cgroup %s%s\n", text_of(entry, "kind"), text_of(entry, "path"),
+	       json_is_true(json_object_get(entry, "attached")) ? "" : " (not there)");
+}
+
 static void print_text(const json_t *status)
 {
 	const json_t *cgroups = json_object_get(status, "cgroups"), *entry;
@@ -78,11 +128,13 @@ static void print_text(const json_t *status)
 	printf("stubsieve %s runs since %.0f s (pid %" JSON_INTEGER_FORMAT "), action %s\n", text_of(status, "version"),
 	       json_real_value(json_object_get(status, "uptime_seconds")),
 	       json_integer_value(json_object_get(status, "pid")), text_of(status, "action"));
-	if (json_array_size(cgroups) == 0)
+	if (json_is_true(json_object_get(status, "whole_host")))
 		puts("  scope: the whole host");
 	json_array_foreach(cgroups, i, entry)
-		printf("  scope: cgroup %s%s\n", text_of(entry, "path"),
-		       json_is_true(json_object_get(entry, "attached")) ? "" : " (gone)");
+		print_cgroup(entry);
+	print_config(json_object_get(status, "config"));
+	if (json_integer_value(json_object_get(status, "netns_refused")) > 0)
+		puts("  max-netns is reached: the queries of further network namespaces pass");
 	json_array_foreach(json_object_get(status, "netns"), i, entry)
 		print_netns(entry);
 	print_counters(json_object_get(status, "counters"));

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "status_json.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
+#include <limits.h>
 
 #include "clock.h"
 #include "connectivity_json.h"
+#include "netns.h"
 
 #define TEXT_MAX 512
 
@@ -107,61 +107,92 @@ static json_t *interfaces_json(const struct attachments *attachments)
 	for (size_t i = 0; i < attachments->count; i++) {
 		const struct attached *entry = &attachments->entries[i];
 
-		json_array_append_new(array, json_pack("{s:I, s:o, s:s}", "ifindex", (json_int_t)entry->link.ifindex,
+		json_array_append_new(array, json_pack("{s:I, s:o, s:s, s:b}", "ifindex", (json_int_t)entry->link.ifindex,
 						       "name", json_text(entry->link.name), "hook",
-						       attach_hook_name(entry->hook)));
+						       attach_hook_name(entry->side[ATTACH_EGRESS].hook), "gateway",
+						       entry->side[ATTACH_INGRESS].hook != ATTACH_NONE));
 	}
 	return array;
 }
 
-static json_t *namespace_json(struct namespace *namespace)
+/* Why it is followed, and who is in it, for people: a name, a process, and the cgroup of that. */
+static void set_names(json_t *object, const struct follower *follower)
 {
-	const struct connectivity *seen = namespace_detail(namespace);
-	const __u8 *published = namespace->published.connectivity;
-	char name[TEXT_MAX];
-	bool has_name = namespace_name(namespace->inum, name, sizeof(name));
-	json_t *object;
+	char name[TEXT_MAX], cgroup[PATH_MAX];
+	bool has_name = netns_name(follower->namespace.inum, name, sizeof(name));
+	bool has_cgroup = follower->member && mounts_cgroup_of(follower->member, cgroup, sizeof(cgroup));
 
-	if (!seen)
-		seen = &namespace->seen;
-	object = json_pack("{s:I, s:o, s:b, s:b, s:o, s:o, s:o}", "inum", (json_int_t)namespace->inum, "name",
-			   has_name ? json_text(name) : json_null(), "known", namespace->is_clean, "settling",
-			   published[SIEVE_IPV4] == SIEVE_SETTLING || published[SIEVE_IPV6] == SIEVE_SETTLING, "ipv4",
-			   connectivity_json_witnessed(&seen->family[SIEVE_IPV4]), "ipv6",
-			   connectivity_json_witnessed(&seen->family[SIEVE_IPV6]), "interfaces",
-			   interfaces_json(&namespace->attachments));
-	if (!object)
-		return NULL;
+	set(object, "name", has_name ? json_text(name) : json_null());
+	set(object, "pid", follower->member ? json_integer(follower->member) : json_null());
+	set(object, "cgroup", has_cgroup ? json_text(cgroup) : json_null());
+}
+
+static void set_state(json_t *object, const struct namespace *namespace)
+{
+	const __u8 *published = namespace->published.connectivity;
+
+	set(object, "known", json_boolean(namespace->is_clean));
+	set(object, "settling", json_boolean(published[SIEVE_IPV4] == SIEVE_SETTLING || published[SIEVE_IPV6] == SIEVE_SETTLING));
+	set(object, "overrun", json_boolean(namespace->is_overrun));
 	set(object, "verdict", json_pack("{s:s, s:s}", "a", connectivity_verdict(published[SIEVE_IPV4]), "aaaa",
 					 connectivity_verdict(published[SIEVE_IPV6])));
 	set(object, "state", json_pack("{s:s, s:s}", "a", connectivity_name(published[SIEVE_IPV4]), "aaaa",
 				       connectivity_name(published[SIEVE_IPV6])));
 	set(object, "surveys", json_integer((json_int_t)namespace->surveys));
 	set(object, "overflows", json_integer((json_int_t)namespace->overflows));
+	set(object, "overruns", json_integer((json_int_t)namespace->overruns));
+}
+
+/* With all that is there now; where that cannot be seen, with what the last survey for the verdict saw. */
+static json_t *follower_json(struct namespaces *namespaces, const struct follower *follower)
+{
+	const struct namespace *namespace = &follower->namespace;
+	struct connectivity detail;
+	json_t *object = json_object();
+
+	if (namespaces_enter(namespaces, follower) < 0 || namespace_detail(namespace, &detail) < 0)
+		detail = namespace->seen;
+	set(object, "inum", json_integer(namespace->inum));
+	set_names(object, follower);
+	set(object, "own", json_boolean(namespace->is_own));
+	set_state(object, namespace);
+	set(object, "ipv4", connectivity_json_witnessed(&detail.family[SIEVE_IPV4]));
+	set(object, "ipv6", connectivity_json_witnessed(&detail.family[SIEVE_IPV6]));
+	set(object, "interfaces", interfaces_json(&namespace->attachments));
 	return object;
 }
 
-/* Does the path still lead to the cgroup with that id, and is a program there if the action needs one? */
-static bool cgroup_is_attached(const struct controller *controller, const struct cgroup *cgroup)
-{
-	struct cgroup now;
-	struct error error;
-
-	if (mounts_find_cgroup(cgroup->path, &now, NULL, &error) < 0 || now.id != cgroup->id)
-		return false;
-	return !controller_uses_cgroups(controller->config) || controller_covers_cgroup(controller, cgroup);
-}
-
-static json_t *cgroups_json(const struct controller *controller)
+/* The controller's own first. */
+static json_t *namespaces_json(struct namespaces *namespaces)
 {
 	json_t *array = json_array();
 
-	for (size_t i = 0; i < controller->cgroup_count; i++) {
-		const struct cgroup *cgroup = &controller->cgroups[i];
+	for (size_t i = 0; i < namespaces->count; i++) {
+		const struct follower *follower = namespaces->followers[i];
+		json_t *object = follower_json(namespaces, follower);
 
-		json_array_append_new(array, json_pack("{s:o, s:I, s:b}", "path", json_text(cgroup->path), "id",
-						       (json_int_t)cgroup->id, "attached",
-						       cgroup_is_attached(controller, cgroup)));
+		if (follower->namespace.is_own)
+			json_array_insert_new(array, 0, object);
+		else
+			json_array_append_new(array, object);
+	}
+	namespaces_leave(namespaces);
+	return array;
+}
+
+static json_t *cgroups_json(const struct scope *scope)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < scope->count; i++) {
+		const struct scope_entry *entry = &scope->entries[i];
+
+		if (entry->is_for_exec && !entry->cgroup.id)
+			continue;
+		json_array_append_new(array, json_pack("{s:o, s:I, s:b, s:s}", "path", json_text(entry->cgroup.path), "id",
+						       (json_int_t)entry->cgroup.id, "attached",
+						       scope_is_attached(scope, entry), "kind",
+						       entry->kind == SIEVE_CGROUP_EXEMPT ? "exempt" : "scope"));
 	}
 	return array;
 }
@@ -173,14 +204,16 @@ json_t *status_json(struct controller *controller)
 
 	programs_last_beat(controller->programs, &beat);
 	set(object, "running", json_true());
-	set(object, "pid", json_integer(getpid()));
+	set(object, "pid", json_integer(controller->pid));
 	set(object, "version", json_string(STUBSIEVE_VERSION));
 	set(object, "action", json_string(config_action_name(controller->config->action)));
 	set(object, "uptime_seconds", json_real(seconds(now - controller->started_ns)));
 	set(object, "heartbeat_age_seconds", json_real(beat < now ? seconds(now - beat) : 0));
 	set(object, "fail_open_seconds", json_real(seconds(controller->policy.stale_after_ns)));
-	set(object, "netns", json_pack("[o]", namespace_json(&controller->namespace)));
-	set(object, "cgroups", cgroups_json(controller));
+	set(object, "whole_host", json_boolean(controller->scope.whole_host));
+	set(object, "netns", namespaces_json(&controller->namespaces));
+	set(object, "netns_refused", json_integer((json_int_t)controller->namespaces.refused));
+	set(object, "cgroups", cgroups_json(&controller->scope));
 	set(object, "counters", counters_json(controller));
 	set(object, "config", config_json(controller->config));
 	return object;

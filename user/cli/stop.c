@@ -6,9 +6,10 @@
 
 #include "cleanup.h"
 #include "cli.h"
-#include "controller.h"
 #include "instance.h"
 #include "options.h"
+#include "remove.h"
+#include "scope.h"
 
 static const char usage[] =
 	"usage: stubsieve stop [--run-dir DIRECTORY] [--pin-dir DIRECTORY]\n"
@@ -59,9 +60,10 @@ static int stop(const struct config *config)
 	ask_to_stop(config);
 	r = instance_take_over(config->run_dir, &lock_fd, &error);
 	if (r == 0)
-		r = controller_remove(config->pin_dir, &error);
+		r = remove_leftovers(config->pin_dir, &error);
 	if (r < 0)
 		return complain_error(&error);
+	scope_remove_exec(config->run_dir);
 	instance_remove(config->run_dir);
 	return EXIT_DONE;
 }

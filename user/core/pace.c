@@ -27,5 +27,5 @@ void pace_done(struct pace *pace, uint64_t began, uint64_t now)
 	pace->leading = pace->triggered_at > began;
 	if (began >= pace->triggered_at + PACE_TRAIL_NS)
 		pace->trailing = false;
-	pace->free_at = now + later(PACE_GAP_NS, now - began);
+	pace->free_at = now + later(PACE_GAP_NS, 3 * (now - began));
 }

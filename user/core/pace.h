@@ -27,8 +27,8 @@ void pace_trigger(struct pace *pace, uint64_t now);
 uint64_t pace_due(const struct pace *pace);
 
 /*
- * A survey ran from `began` to `now`. The pause that follows is at least as long as the survey, so a
- * namespace with a million routes takes at most half of the controller's time.
+ * A survey ran from `began` to `now`. The pause that follows is at least three times as long as the survey, so a
+ * namespace with very many routes takes at most a quarter of the controller's time.
  */
 void pace_done(struct pace *pace, uint64_t began, uint64_t now);
 

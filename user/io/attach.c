@@ -16,6 +16,7 @@
 #include "cleanup.h"
 
 /* Linux 6.6; older UAPI headers do not have them. */
+#define ATTACH_TYPE_TCX_INGRESS 46
 #define ATTACH_TYPE_TCX_EGRESS 47
 #define LINK_TYPE_TCX 11
 #define FLAG_BEFORE (1U << 3)
@@ -40,6 +41,20 @@ struct link_info {
 	};
 };
 
+/* What the two sides of an interface differ in. */
+static const struct {
+	const char *pin; /* how its pins' names begin */
+	uint32_t type;   /* enum bpf_attach_type */
+} sides[ATTACH_SIDES] = {
+	[ATTACH_EGRESS] = { "tcx", ATTACH_TYPE_TCX_EGRESS },
+	[ATTACH_INGRESS] = { "gateway", ATTACH_TYPE_TCX_INGRESS },
+};
+
+static int program_fd(const struct programs *programs, enum attach_side side)
+{
+	return side == ATTACH_EGRESS ? programs_egress_fd(programs) : programs_gateway_fd(programs);
+}
+
 static int get_link_info(int link_fd, struct link_info *ret_info)
 {
 	__u32 size = sizeof(*ret_info);
@@ -60,10 +75,13 @@ bool attach_has_tcx(const struct programs *programs)
 {
 	const char *hook = getenv("STUBSIEVE_HOOK");
 	_cleanup_close_ int fd = -1;
+	int program = programs_egress_fd(programs);
 
 	if (hook && strcmp(hook, "clsact") == 0)
 		return false;
-	fd = bpf_link_create(programs_egress_fd(programs), INT_MAX, (enum bpf_attach_type)ATTACH_TYPE_TCX_EGRESS, NULL);
+	if (program < 0)
+		program = programs_gateway_fd(programs);
+	fd = bpf_link_create(program, INT_MAX, (enum bpf_attach_type)ATTACH_TYPE_TCX_EGRESS, NULL);
 	return fd >= 0 || errno == ENODEV;
 }
 
@@ -72,7 +90,8 @@ static void format_pin(char path[PATH_MAX], const char *pin_dir, const struct at
 	if (pin->cgroup)
 		snprintf(path, PATH_MAX, "%s/cgroup-%" PRIu64, pin_dir, pin->cgroup);
 	else
-		snprintf(path, PATH_MAX, "%s/tcx-%" PRIu32 "-%" PRIu32, pin_dir, pin->netns, pin->ifindex);
+		snprintf(path, PATH_MAX, "%s/%s-%" PRIu32 "-%" PRIu32, pin_dir, sides[pin->side].pin, pin->netns,
+			 pin->ifindex);
 }
 
 static bool parse_pin(const char *name, struct attach_pin *ret_pin)
@@ -80,13 +99,20 @@ static bool parse_pin(const char *name, struct attach_pin *ret_pin)
 	struct attach_pin pin = {};
 	int end = 0;
 
-	if (sscanf(name, "tcx-%" SCNu32 "-%" SCNu32 "%n", &pin.netns, &pin.ifindex, &end) == 2 && !name[end]) {
+	for (int side = 0; side < ATTACH_SIDES; side++) {
+		size_t length = strlen(sides[side].pin);
+
+		if (strncmp(name, sides[side].pin, length) != 0 ||
+		    sscanf(name + length, "-%" SCNu32 "-%" SCNu32 "%n", &pin.netns, &pin.ifindex, &end) != 2 ||
+		    name[length + (size_t)end])
+			continue;
+		pin.side = (enum attach_side)side;
 		*ret_pin = pin;
 		return true;
 	}
 	end = 0;
 	if (sscanf(name, "cgroup-%" SCNu64 "%n", &pin.cgroup, &end) == 1 && !name[end]) {
-		*ret_pin = pin;
+		*ret_pin = (struct attach_pin){ .cgroup = pin.cgroup };
 		return true;
 	}
 	return false;
@@ -97,14 +123,14 @@ static bool is_of_our_kind(const struct link_info *info, const struct attach_pin
 {
 	if (pin->cgroup)
 		return info->type == BPF_LINK_TYPE_CGROUP && info->cgroup.attach_type == BPF_CGROUP_INET_EGRESS;
-	return info->type == LINK_TYPE_TCX && info->tcx.attach_type == ATTACH_TYPE_TCX_EGRESS;
+	return info->type == LINK_TYPE_TCX && info->tcx.attach_type == sides[pin->side].type;
 }
 
 /*
  * Take over the link that an earlier controller pinned: it is to hold our program now. Returns its fd; a
  * link whose device or cgroup is gone is unpinned: -ENOENT. -EEXIST: what is pinned there is not ours.
  */
-static int adopt_link(const char *path, const struct attach_pin *pin, int program_fd)
+static int adopt_link(const char *path, const struct attach_pin *pin, int program)
 {
 	_cleanup_close_ int fd = bpf_obj_get(path);
 	struct link_info info;
@@ -117,7 +143,7 @@ static int adopt_link(const char *path, const struct attach_pin *pin, int progra
 	if (!is_of_our_kind(&info, pin))
 		return -EEXIST;
 	is_live = pin->cgroup ? info.cgroup.cgroup_id == pin->cgroup : info.tcx.ifindex == pin->ifindex;
-	if (!is_live || bpf_link_update(fd, program_fd, NULL) < 0) {
+	if (!is_live || bpf_link_update(fd, program, NULL) < 0) {
 		unlink(path);
 		return -ENOENT;
 	}
@@ -139,48 +165,76 @@ static int pin_link(int fd, const char *path)
 	return r;
 }
 
+static struct attach_pin pin_of(const struct attachments *attachments, uint32_t ifindex, enum attach_side side)
+{
+	return (struct attach_pin){ .side = side, .netns = attachments->netns, .ifindex = ifindex };
+}
+
+static struct clsact clsact_of(const struct attachments *attachments, uint32_t ifindex, enum attach_side side)
+{
+	return (struct clsact){
+		.pin_dir = attachments->pin_dir,
+		.netns = attachments->netns,
+		.ifindex = ifindex,
+		.is_ingress = side == ATTACH_INGRESS,
+	};
+}
+
 /* Returns the link's fd. */
-static int attach_tcx(const struct attachments *attachments, uint32_t ifindex, int program_fd)
+static int attach_tcx(const struct attachments *attachments, uint32_t ifindex, enum attach_side side, int program)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, options,
 		    .flags = attachments->order == CONFIG_ORDER_FIRST ? FLAG_BEFORE : FLAG_AFTER);
-	const struct attach_pin pin = { .netns = attachments->netns, .ifindex = ifindex };
+	const struct attach_pin pin = pin_of(attachments, ifindex, side);
 	char path[PATH_MAX];
 	int fd;
 
 	format_pin(path, attachments->pin_dir, &pin);
-	fd = adopt_link(path, &pin, program_fd);
+	fd = adopt_link(path, &pin, program);
 	if (fd >= 0 || fd == -EEXIST)
 		return fd;
-	return pin_link(bpf_link_create(program_fd, (int)ifindex, (enum bpf_attach_type)ATTACH_TYPE_TCX_EGRESS, &options),
-			path);
+	return pin_link(bpf_link_create(program, (int)ifindex, (enum bpf_attach_type)sides[side].type, &options), path);
 }
 
-static int attach_one(const struct attachments *attachments, const struct programs *programs, struct attached *entry)
+static int attach_side(const struct attachments *attachments, const struct programs *programs, struct attached *entry,
+		       enum attach_side side)
 {
-	const struct clsact clsact = {
-		.pin_dir = attachments->pin_dir,
-		.netns = attachments->netns,
-		.ifindex = entry->link.ifindex,
-	};
+	struct attached_side *it = &entry->side[side];
+	int r;
 
-	entry->link_fd = -1;
-	entry->hook = ATTACH_NONE;
-	if (!link_is_fit(&entry->link))
-		return 0;
 	if (!attachments->has_tcx) {
-		int r = clsact_attach(&clsact, programs_egress_fd(programs));
+		const struct clsact clsact = clsact_of(attachments, entry->link.ifindex, side);
 
-		if (r < 0)
-			return r;
-		entry->hook = ATTACH_CLSACT;
-		return 0;
+		r = clsact_attach(&clsact, program_fd(programs, side));
+		if (r == 0)
+			it->hook = ATTACH_CLSACT;
+		return r;
 	}
-	entry->link_fd = attach_tcx(attachments, entry->link.ifindex, programs_egress_fd(programs));
-	if (entry->link_fd < 0)
-		return entry->link_fd;
-	entry->hook = ATTACH_TCX;
+	r = attach_tcx(attachments, entry->link.ifindex, side, program_fd(programs, side));
+	if (r < 0)
+		return r;
+	it->link_fd = r;
+	it->hook = ATTACH_TCX;
 	return 0;
+}
+
+/* A device that is gone has taken the clsact filter with it. */
+static void detach_side(const struct attachments *attachments, struct attached *entry, enum attach_side side)
+{
+	struct attached_side *it = &entry->side[side];
+	const struct attach_pin pin = pin_of(attachments, entry->link.ifindex, side);
+	const struct clsact clsact = clsact_of(attachments, entry->link.ifindex, side);
+	char path[PATH_MAX];
+
+	if (it->hook == ATTACH_CLSACT)
+		clsact_detach(&clsact);
+	if (it->hook == ATTACH_TCX) {
+		bpf_link_detach(it->link_fd); /* the device may live on in another namespace */
+		close(it->link_fd);
+		format_pin(path, attachments->pin_dir, &pin);
+		unlink(path);
+	}
+	*it = (struct attached_side){ .link_fd = -1 };
 }
 
 static struct attached *find_entry(struct attachments *attachments, uint32_t ifindex)
@@ -191,12 +245,13 @@ static struct attached *find_entry(struct attachments *attachments, uint32_t ifi
 	return NULL;
 }
 
-static int explain_attach(const struct attachments *attachments, const struct link *link, int number, struct error *error)
+static int explain_attach(const struct attachments *attachments, const struct link *link, enum attach_side side,
+			  int number, struct error *error)
 {
 	switch (number) {
 	case EEXIST:
-		return fail(error, number, "%s/tcx-%u-%u is not a pin of ours; remove it, or use another --pin-dir",
-			    attachments->pin_dir, attachments->netns, link->ifindex);
+		return fail(error, number, "%s/%s-%u-%u is not a pin of ours; remove it, or use another --pin-dir",
+			    attachments->pin_dir, sides[side].pin, attachments->netns, link->ifindex);
 	case EBUSY:
 		return fail(error, number,
 			    "cannot attach to %s: an ingress qdisc, or a foreign filter with our handle, is in the way; `tc qdisc show dev %s` and `tc filter show dev %s egress` show it",
@@ -209,52 +264,79 @@ static int explain_attach(const struct attachments *attachments, const struct li
 	}
 }
 
-static int add_entry(struct attachments *attachments, const struct link *link, const struct programs *programs,
-		     struct error *error)
+static bool wants(const struct attachments *attachments, const struct link *link, enum attach_side side)
 {
-	struct attached *entries, entry = { .link = *link, .is_there = true };
-	int r;
+	if (!link_is_fit(link))
+		return false;
+	if (side == ATTACH_EGRESS)
+		return attachments->filters;
+	return config_matches_interface(attachments->gateways, attachments->gateway_count, link->name, NULL);
+}
 
-	entries = reallocarray(attachments->entries, attachments->count + 1, sizeof(*entries));
+/* Not if the device is gone, though another one may have its index by now, or somebody detached the link. */
+static bool is_live(const struct attached *entry, enum attach_side side)
+{
+	const struct attached_side *it = &entry->side[side];
+	struct link_info info;
+
+	return it->hook != ATTACH_TCX ||
+	       (get_link_info(it->link_fd, &info) == 0 && info.tcx.ifindex == entry->link.ifindex);
+}
+
+/* Both sides as they are to be. A device that went meanwhile is no error: its message follows. */
+static int settle_entry(const struct attachments *attachments, const struct programs *programs, struct attached *entry,
+			struct error *error)
+{
+	int first = 0;
+
+	for (int side = 0; side < ATTACH_SIDES; side++) {
+		bool is_wanted = wants(attachments, &entry->link, side);
+		struct error later;
+		int r;
+
+		if (entry->side[side].hook != ATTACH_NONE && (!is_wanted || !is_live(entry, side)))
+			detach_side(attachments, entry, side);
+		if (!is_wanted || entry->side[side].hook != ATTACH_NONE)
+			continue;
+		r = attach_side(attachments, programs, entry, side);
+		if (r < 0 && r != -ENODEV && first == 0)
+			first = explain_attach(attachments, &entry->link, side, -r, error);
+		else if (r < 0 && r != -ENODEV)
+			explain_attach(attachments, &entry->link, side, -r, &later);
+	}
+	return first;
+}
+
+static struct attached *add_entry(struct attachments *attachments, const struct link *link)
+{
+	struct attached *entries = reallocarray(attachments->entries, attachments->count + 1, sizeof(*entries));
+
 	if (!entries)
-		return fail(error, ENOMEM, "out of memory");
+		return NULL;
 	attachments->entries = entries;
-	r = attach_one(attachments, programs, &entry);
-	if (r == -ENODEV)
-		return 0; /* gone meanwhile; its message follows */
-	if (r < 0)
-		return explain_attach(attachments, link, -r, error);
-	attachments->entries[attachments->count++] = entry;
-	return 0;
+	entries[attachments->count] = (struct attached){ .link = *link, .side = { { .link_fd = -1 }, { .link_fd = -1 } } };
+	return &entries[attachments->count++];
 }
 
 static void drop_entry(struct attachments *attachments, struct attached *entry)
 {
-	if (entry->link_fd >= 0) {
-		bpf_link_detach(entry->link_fd); /* the device may live on in another namespace */
-		close(entry->link_fd);
-	}
+	for (int side = 0; side < ATTACH_SIDES; side++)
+		detach_side(attachments, entry, side);
 	*entry = attachments->entries[--attachments->count];
 }
 
-/* Not if the device is gone, though another one may have its index by now, or somebody detached the link. */
-static bool is_live(const struct attached *entry)
+static int take_link(struct attachments *attachments, const struct programs *programs, const struct link *link,
+		     struct error *error)
 {
-	struct link_info info;
+	struct attached *entry = find_entry(attachments, link->ifindex);
 
-	return entry->hook != ATTACH_TCX ||
-	       (get_link_info(entry->link_fd, &info) == 0 && info.tcx.ifindex == entry->link.ifindex);
-}
-
-static bool keep_known(const struct attach_pin *pin, void *data)
-{
-	struct attachments *attachments = data;
-	const struct attached *entry;
-
-	if (pin->cgroup)
-		return true;
-	entry = find_entry(attachments, pin->ifindex);
-	return entry && entry->hook == ATTACH_TCX && pin->netns == attachments->netns;
+	if (!entry)
+		entry = add_entry(attachments, link);
+	if (!entry)
+		return fail(error, ENOMEM, "out of memory");
+	entry->link = *link;
+	entry->is_there = true;
+	return settle_entry(attachments, programs, entry, error);
 }
 
 int attach_reconcile(struct attachments *attachments, const struct programs *programs, struct error *error)
@@ -267,37 +349,58 @@ int attach_reconcile(struct attachments *attachments, const struct programs *pro
 	r = links_list(&links, &count);
 	if (r < 0)
 		return fail(error, -r, "cannot list the network interfaces: %s", strerror(-r));
-	for (size_t i = attachments->count; i-- > 0;) {
+	for (size_t i = 0; i < attachments->count; i++)
 		attachments->entries[i].is_there = false;
-		if (!is_live(&attachments->entries[i]))
-			drop_entry(attachments, &attachments->entries[i]);
-	}
 	for (size_t i = 0; i < count; i++) {
-		struct attached *entry = find_entry(attachments, links[i].ifindex);
-
-		if (entry) {
-			entry->link = links[i];
-			entry->is_there = true;
-			continue;
-		}
-		r = add_entry(attachments, &links[i], programs, first ? &later : error);
+		r = take_link(attachments, programs, &links[i], first ? &later : error);
 		if (first == 0)
 			first = r;
 	}
 	for (size_t i = attachments->count; i-- > 0;)
 		if (!attachments->entries[i].is_there)
 			drop_entry(attachments, &attachments->entries[i]);
-	r = attach_sweep(attachments->pin_dir, keep_known, attachments, first ? &later : error);
-	return first ? first : r;
+	return first;
+}
+
+bool attached_anywhere(const struct attached *entry)
+{
+	return entry->side[ATTACH_EGRESS].hook != ATTACH_NONE || entry->side[ATTACH_INGRESS].hook != ATTACH_NONE;
+}
+
+bool attach_holds(struct attachments *attachments, const struct attach_pin *pin)
+{
+	const struct attached *entry = find_entry(attachments, pin->ifindex);
+
+	return pin->netns == attachments->netns && entry && entry->side[pin->side].hook == ATTACH_TCX;
+}
+
+static void forget(struct attachments *attachments)
+{
+	free(attachments->entries);
+	attachments->entries = NULL;
+	attachments->count = 0;
 }
 
 void attach_release(struct attachments *attachments)
 {
 	for (size_t i = 0; i < attachments->count; i++)
-		cleanup_close(&attachments->entries[i].link_fd);
-	free(attachments->entries);
-	attachments->entries = NULL;
-	attachments->count = 0;
+		for (int side = 0; side < ATTACH_SIDES; side++)
+			cleanup_close(&attachments->entries[i].side[side].link_fd);
+	forget(attachments);
+}
+
+void attach_remove(struct attachments *attachments)
+{
+	while (attachments->count > 0)
+		drop_entry(attachments, &attachments->entries[attachments->count - 1]);
+	forget(attachments);
+}
+
+int attach_sensor(int cgroup_fd, const struct programs *programs)
+{
+	int fd = bpf_link_create(programs_sensor_fd(programs), cgroup_fd, BPF_CGROUP_INET_SOCK_CREATE, NULL);
+
+	return fd < 0 ? -errno : fd;
 }
 
 int attach_cgroup(const char *pin_dir, const struct cgroup *cgroup, int cgroup_fd, const struct programs *programs,
@@ -351,6 +454,16 @@ static int remove_pin(const char *path, const struct attach_pin *pin, struct err
 	return 0;
 }
 
+void attach_forget_cgroup(const char *pin_dir, uint64_t id)
+{
+	const struct attach_pin pin = { .cgroup = id };
+	struct error error;
+	char path[PATH_MAX];
+
+	format_pin(path, pin_dir, &pin);
+	remove_pin(path, &pin, &error);
+}
+
 int attach_sweep(const char *pin_dir, attach_keep keep, void *data, struct error *error)
 {
 	_cleanup_closedir_ DIR *directory = opendir(pin_dir);
@@ -387,11 +500,14 @@ int attach_remove_clsact(const char *pin_dir, struct error *error)
 	if (r < 0)
 		return fail(error, -r, "cannot list the network interfaces: %s", strerror(-r));
 	clsact.netns = (uint32_t)status.st_ino;
-	for (size_t i = 0; i < count; i++) {
-		clsact.ifindex = links[i].ifindex;
+	for (size_t i = 0; i < count * ATTACH_SIDES; i++) {
+		const struct link *link = &links[i / ATTACH_SIDES];
+
+		clsact.ifindex = link->ifindex;
+		clsact.is_ingress = i % ATTACH_SIDES == ATTACH_INGRESS;
 		r = clsact_detach(&clsact);
 		if (r < 0 && r != -ENODEV && r != -EBUSY) /* gone, or not ours */
-			return fail(error, -r, "cannot remove the filter from %s: %s", links[i].name, strerror(-r));
+			return fail(error, -r, "cannot remove the filter from %s: %s", link->name, strerror(-r));
 	}
 	return 0;
 }

@@ -2,7 +2,8 @@
 /*
  * Attaching the programs, so that they stay when the controller goes: to interfaces by tcx links (Linux
  * 6.6) or clsact filters, to cgroups by links. Links are pinned in pin_dir by what they are attached to:
- * tcx-NETNS-IFINDEX, cgroup-ID. Foreign programs are left alone.
+ * tcx-NETNS-IFINDEX (the egress program), gateway-NETNS-IFINDEX, cgroup-ID. Foreign programs are left alone.
+ * The sensor alone is not pinned: without a controller it is of no use.
  */
 #ifndef STUBSIEVE_ATTACH_H
 #define STUBSIEVE_ATTACH_H
@@ -25,11 +26,22 @@ enum attach_hook {
 
 const char *attach_hook_name(enum attach_hook hook); /* "none", "tcx", "clsact" */
 
-/* One interface of a network namespace and how the egress program is attached to it. */
+/* How one program is attached to one side of an interface. */
+struct attached_side {
+	enum attach_hook hook;
+	int link_fd; /* tcx; -1 otherwise */
+};
+
+enum attach_side {
+	ATTACH_EGRESS = 0,  /* the egress program */
+	ATTACH_INGRESS = 1, /* the gateway program */
+	ATTACH_SIDES = 2,
+};
+
+/* One interface of a network namespace. */
 struct attached {
 	struct link link;
-	enum attach_hook hook;
-	int link_fd;   /* tcx; -1 otherwise */
+	struct attached_side side[ATTACH_SIDES];
 	bool is_there; /* for the sweep of attach_reconcile() */
 };
 
@@ -38,6 +50,9 @@ struct attachments {
 	uint32_t netns; /* inode number */
 	enum config_order order;
 	bool has_tcx;
+	bool filters; /* the egress program goes to every interface that is fit */
+	char *const *gateways; /* names or globs of the interfaces to which the gateway program goes */
+	size_t gateway_count;
 	struct attached *entries;
 	size_t count;
 };
@@ -55,18 +70,33 @@ bool attach_has_tcx(const struct programs *programs);
  */
 int attach_reconcile(struct attachments *attachments, const struct programs *programs, struct error *error);
 
-/* Forget the attachments without detaching. */
+/* Is this pin's link one of these? */
+struct attach_pin;
+bool attach_holds(struct attachments *attachments, const struct attach_pin *pin);
+
+/* Is the interface attached to at all? */
+bool attached_anywhere(const struct attached *entry);
+
+/* Forget the attachments without detaching; or detach and unpin them all, in the namespace itself. */
 void attach_release(struct attachments *attachments);
+void attach_remove(struct attachments *attachments);
+
+/* Attach the sensor to a cgroup. Returns the link's fd, which it goes with, or -errno. */
+int attach_sensor(int cgroup_fd, const struct programs *programs);
 
 /* Attach the cgroup program, or replace it where an earlier controller pinned its link. */
 int attach_cgroup(const char *pin_dir, const struct cgroup *cgroup, int cgroup_fd, const struct programs *programs,
 		  struct error *error);
 
+/* Detach and unpin it; the cgroup may be gone. */
+void attach_forget_cgroup(const char *pin_dir, uint64_t id);
+
 /* Is the pinned link of this cgroup attached to a living cgroup? */
 bool attach_cgroup_is_live(const char *pin_dir, uint64_t id);
 
-/* What the name of a link's pin says: of a tcx link netns and ifindex, of a cgroup's link the id. */
+/* What the name of a link's pin says: of a tcx link side, netns and ifindex, of a cgroup's link the id. */
 struct attach_pin {
+	enum attach_side side;
 	uint32_t netns, ifindex; /* 0 for a cgroup */
 	uint64_t cgroup;         /* 0 for an interface */
 };

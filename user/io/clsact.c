@@ -16,12 +16,26 @@
 
 #include "netlink.h"
 
-/* Our place among the filters of a qdisc; any other would do. And how our filter is called there. */
+/* Our place among the filters of a qdisc; any other would do. */
 #define FILTER_HANDLE 0x53
 #define FILTER_PRIORITY 0x5353
-#define FILTER_PROGRAM "sieve_egress"
 
-/* `what`: "clsact" marks an interface with a filter of ours, "qdisc" one whose qdisc we made. */
+/* What the two sides differ in: how our program is called there, and what marks that it is. */
+struct side {
+	const char *program, *mark;
+	uint32_t minor;
+	enum bpf_tc_attach_point point;
+};
+
+static const struct side egress = { "sieve_egress:", "clsact", TC_H_MIN_EGRESS, BPF_TC_EGRESS };
+static const struct side ingress = { "sieve_gateway:", "ingress", TC_H_MIN_INGRESS, BPF_TC_INGRESS };
+
+static const struct side *side_of(const struct clsact *clsact)
+{
+	return clsact->is_ingress ? &ingress : &egress;
+}
+
+/* `what`: of a side, that it has a filter of ours; "qdisc": that we made the qdisc. */
 static void format_mark(char path[PATH_MAX], const struct clsact *clsact, const char *what)
 {
 	snprintf(path, PATH_MAX, "%s/%s-%" PRIu32 "-%" PRIu32, clsact->pin_dir, what, clsact->netns, clsact->ifindex);
@@ -29,6 +43,7 @@ static void format_mark(char path[PATH_MAX], const struct clsact *clsact, const 
 
 /* What a dump of the filters of one side found. */
 struct filters {
+	const struct side *side;
 	unsigned int count;
 	bool is_taken; /* there is one in our place */
 	bool is_ours;  /* ... and it has our program's name */
@@ -40,7 +55,7 @@ static int take_option(const struct nlattr *attribute, void *data)
 	struct filters *filters = data;
 
 	if (mnl_attr_get_type(attribute) == TCA_BPF_NAME && mnl_attr_validate(attribute, MNL_TYPE_STRING) == 0 &&
-	    strncmp(mnl_attr_get_str(attribute), FILTER_PROGRAM ":", sizeof(FILTER_PROGRAM)) == 0)
+	    strncmp(mnl_attr_get_str(attribute), filters->side->program, strlen(filters->side->program)) == 0)
 		filters->is_ours = true;
 	return MNL_CB_OK;
 }
@@ -68,17 +83,17 @@ static int take_filter(const struct nlmsghdr *message, void *data)
 }
 
 /* The filters on one side of the interface's clsact qdisc; none where there is no qdisc. 0 or -errno. */
-static int list_filters(const struct clsact *clsact, uint32_t side, struct filters *ret_filters)
+static int list_filters(const struct clsact *clsact, const struct side *side, struct filters *ret_filters)
 {
 	_Alignas(struct nlmsghdr) char buffer[NLMSG_SPACE(sizeof(struct tcmsg))];
 	struct nlmsghdr *request = netlink_dump_request(buffer, RTM_GETTFILTER);
 	struct tcmsg *header = mnl_nlmsg_put_extra_header(request, sizeof(*header));
-	struct filters filters = {};
+	struct filters filters = { .side = side };
 	int r;
 
 	header->tcm_family = AF_UNSPEC;
 	header->tcm_ifindex = (int)clsact->ifindex;
-	header->tcm_parent = TC_H_MAKE(TC_H_CLSACT, side);
+	header->tcm_parent = TC_H_MAKE(TC_H_CLSACT, side->minor);
 	r = netlink_dump(request, RTM_NEWTFILTER, take_filter, &filters);
 	if (r < 0)
 		return r;
@@ -90,7 +105,7 @@ static int list_filters(const struct clsact *clsact, uint32_t side, struct filte
 static int find_filter(const struct clsact *clsact)
 {
 	struct filters filters;
-	int r = list_filters(clsact, TC_H_MIN_EGRESS, &filters);
+	int r = list_filters(clsact, side_of(clsact), &filters);
 
 	if (r == -EINVAL || r == -ENOENT) /* no qdisc */
 		return 0;
@@ -116,7 +131,7 @@ static bool is_on_ingress(const struct clsact *clsact, uint32_t program_id)
 int clsact_attach(const struct clsact *clsact, int program_fd)
 {
 	LIBBPF_OPTS(bpf_tc_opts, place, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)clsact->ifindex, .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)clsact->ifindex, .attach_point = side_of(clsact)->point);
 	LIBBPF_OPTS(bpf_tc_opts, options, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY, .prog_fd = program_fd);
 	char mark[PATH_MAX];
 	int r;
@@ -136,11 +151,11 @@ int clsact_attach(const struct clsact *clsact, int program_fd)
 	r = bpf_tc_attach(&hook, &options);
 	if (r < 0)
 		return r;
-	if (is_on_ingress(clsact, options.prog_id)) {
+	if (!clsact->is_ingress && is_on_ingress(clsact, options.prog_id)) {
 		bpf_tc_detach(&hook, &place);
 		return -EBUSY;
 	}
-	format_mark(mark, clsact, "clsact");
+	format_mark(mark, clsact, side_of(clsact)->mark);
 	mkdir(mark, 0700);
 	return 0;
 }
@@ -148,7 +163,7 @@ int clsact_attach(const struct clsact *clsact, int program_fd)
 /* In doubt there are filters of others. */
 static bool is_unused(const struct clsact *clsact)
 {
-	static const uint32_t sides[] = { TC_H_MIN_INGRESS, TC_H_MIN_EGRESS };
+	static const struct side *const sides[] = { &ingress, &egress };
 
 	for (size_t i = 0; i < sizeof(sides) / sizeof(sides[0]); i++) {
 		struct filters filters;
@@ -159,7 +174,15 @@ static bool is_unused(const struct clsact *clsact)
 	return true;
 }
 
-/* Remove the qdisc if the mark says that it is ours, and nobody else has come to use it. */
+static bool is_our_other_side_used(const struct clsact *clsact)
+{
+	char mark[PATH_MAX];
+
+	format_mark(mark, clsact, clsact->is_ingress ? egress.mark : ingress.mark);
+	return access(mark, F_OK) == 0;
+}
+
+/* Remove the qdisc if the mark says that it is ours, and nobody uses it any more. */
 static void remove_qdisc(const struct clsact *clsact)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)clsact->ifindex,
@@ -167,13 +190,14 @@ static void remove_qdisc(const struct clsact *clsact)
 	char mark[PATH_MAX];
 
 	format_mark(mark, clsact, "qdisc");
-	if (rmdir(mark) == 0 && is_unused(clsact))
-		bpf_tc_hook_destroy(&hook);
+	if (is_our_other_side_used(clsact) || rmdir(mark) < 0 || !is_unused(clsact))
+		return;
+	bpf_tc_hook_destroy(&hook);
 }
 
 int clsact_detach(const struct clsact *clsact)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)clsact->ifindex, .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)clsact->ifindex, .attach_point = side_of(clsact)->point);
 	LIBBPF_OPTS(bpf_tc_opts, options, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
 	char mark[PATH_MAX];
 	int r = find_filter(clsact);
@@ -182,7 +206,7 @@ int clsact_detach(const struct clsact *clsact)
 		r = bpf_tc_detach(&hook, &options);
 	if (r < 0)
 		return r;
-	format_mark(mark, clsact, "clsact");
+	format_mark(mark, clsact, side_of(clsact)->mark);
 	rmdir(mark);
 	remove_qdisc(clsact);
 	return 0;

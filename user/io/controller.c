@@ -2,31 +2,40 @@
 #include "controller.h"
 
 #include <errno.h>
-#include <dirent.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <poll.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "attach.h"
 #include "cleanup.h"
 #include "clock.h"
 #include "instance.h"
+#include "netns.h"
+#include "remove.h"
 
 #define BEAT_NS CLOCK_SECOND_NS
 #define QUESTION_MAX 64
+#define EVENTS_MAX 64
 
-bool controller_uses_cgroups(const struct config *config)
+/* Children that answer commands: at most so many at once, for so long. */
+#define ANSWERING_MAX 16
+#define ANSWERING_SECONDS 10
+
+/* The directory is made with the first name; every beat looks for it. */
+static void watch_names(int watch_fd)
 {
-	return config->action == SIEVE_ACTION_OBSERVE || config->action == SIEVE_ACTION_REJECT;
+	inotify_add_watch(watch_fd, NETNS_NAMES, IN_CREATE | IN_DELETE | IN_ONLYDIR);
 }
 
 /* What tells this host from others: the machine id, or what there is instead. */
@@ -44,24 +53,6 @@ static size_t read_machine_id(char *ret_id, size_t size)
 	return 0;
 }
 
-static int find_cgroups(struct controller *controller, struct error *error)
-{
-	const struct config *config = controller->config;
-
-	for (size_t i = 0; i < config->cgroup_count; i++) {
-		struct cgroup *cgroup = &controller->cgroups[i];
-		int r = mounts_find_cgroup(config->cgroups[i], cgroup, NULL, error);
-
-		if (r < 0)
-			return r;
-		if (cgroup->level >= SIEVE_CGROUP_LEVELS)
-			return fail_as(error, ERROR_USAGE, E2BIG, "the cgroup %s lies deeper than level %d; name one above it",
-				       cgroup->path, SIEVE_CGROUP_LEVELS - 1);
-		controller->cgroup_count++;
-	}
-	return 0;
-}
-
 static void make_policy(struct controller *controller)
 {
 	const struct config *config = controller->config;
@@ -70,8 +61,9 @@ static void make_policy(struct controller *controller)
 	struct sieve_policy policy = {
 		.stale_after_ns = config->fail_open_after_ns + config_jitter_ns(id, length, config->fail_open_spread_ns),
 		.action = (__u8)config->action,
-		.families = 1 << SIEVE_IPV4 | 1 << SIEVE_IPV6,
-		.whole_host = config->cgroup_count == 0,
+		.families = config->families,
+		.whole_host = controller->scope.whole_host,
+		.cgroup_levels = scope_levels(&controller->scope),
 		.extended_error = config->extended_error,
 		.filter_servers = config->filter_servers,
 		.ports = { 53 },
@@ -79,107 +71,101 @@ static void make_policy(struct controller *controller)
 
 	for (size_t i = 0; i < config->port_count; i++)
 		policy.ports[i] = config->ports[i];
-	for (size_t i = 0; i < controller->cgroup_count; i++)
-		policy.cgroup_levels |= 1U << controller->cgroups[i].level;
 	controller->policy = policy;
 }
 
-/* In scope already by a cgroup above it? One program is enough, or queries would be counted twice. */
-static bool is_nested(const struct controller *controller, const struct cgroup *cgroup)
-{
-	for (size_t i = 0; i < controller->cgroup_count; i++) {
-		const char *above = controller->cgroups[i].path;
-		size_t length = strlen(above);
-
-		if (controller->cgroups[i].level >= cgroup->level)
-			continue;
-		if (controller->cgroups[i].level == 0 ||
-		    (strncmp(cgroup->path, above, length) == 0 && cgroup->path[length] == '/'))
-			return true;
-	}
-	return false;
-}
-
-bool controller_covers_cgroup(const struct controller *controller, const struct cgroup *cgroup)
-{
-	return is_nested(controller, cgroup) || attach_cgroup_is_live(controller->config->pin_dir, cgroup->id);
-}
-
-static int attach_to_cgroup(struct controller *controller, const char *path, struct error *error)
-{
-	_cleanup_close_ int fd = -1;
-	struct cgroup cgroup;
-	int r;
-
-	r = mounts_find_cgroup(path, &cgroup, &fd, error);
-	if (r < 0)
-		return r;
-	if (is_nested(controller, &cgroup))
-		return 0;
-	return attach_cgroup(controller->config->pin_dir, &cgroup, fd, controller->programs, error);
-}
-
-static int attach_to_cgroups(struct controller *controller, struct error *error)
-{
-	const struct config *config = controller->config;
-	int r = 0;
-
-	if (config->cgroup_count == 0)
-		return attach_to_cgroup(controller, "/", error);
-	for (size_t i = 0; r == 0 && i < config->cgroup_count; i++)
-		r = attach_to_cgroup(controller, config->cgroups[i], error);
-	return r;
-}
-
-/* Of the pins of an earlier controller, those that this configuration asks for too. */
+/* Of the pins of an earlier controller, those that this one has taken over. */
 static bool keep_wanted(const struct attach_pin *pin, void *data)
 {
 	const struct controller *controller = data;
-	struct cgroup root;
-	struct error error;
 
-	if (!pin->cgroup)
-		return !controller_uses_cgroups(controller->config) && controller->namespace.attachments.has_tcx;
-	if (!controller_uses_cgroups(controller->config))
-		return false;
-	if (controller->cgroup_count == 0)
-		return mounts_find_cgroup("/", &root, NULL, &error) == 0 && root.id == pin->cgroup;
-	for (size_t i = 0; i < controller->cgroup_count; i++)
-		if (controller->cgroups[i].id == pin->cgroup && !is_nested(controller, &controller->cgroups[i]))
-			return true;
-	return false;
+	return scope_wants(&controller->scope, pin) || namespaces_want(&controller->namespaces, pin);
+}
+
+static bool is_followed(uint32_t netns, void *data)
+{
+	const struct controller *controller = data;
+
+	return namespaces_find(&controller->namespaces, netns);
+}
+
+/* With tcx links no clsact filter is wanted, nor for actions that work on cgroups. */
+static bool keeps_clsact(uint32_t netns, void *data)
+{
+	const struct controller *controller = data;
+
+	return !controller->namespaces.has_tcx && !scope_uses_cgroups(controller->config) && is_followed(netns, data);
 }
 
 /* Attach what the action needs, then let go of what an earlier controller needed and this one does not. */
 static int attach_all(struct controller *controller, struct error *error)
 {
 	const char *pin_dir = controller->config->pin_dir;
-	bool uses_cgroups = controller_uses_cgroups(controller->config);
+	struct error later;
 	int r;
 
-	r = uses_cgroups ? attach_to_cgroups(controller, error) : namespace_attach(&controller->namespace, error);
+	r = scope_attach(&controller->scope, controller->programs, error);
+	if (r == 0)
+		r = namespaces_attach(&controller->namespaces, error);
 	if (r == 0)
 		r = attach_sweep(pin_dir, keep_wanted, controller, error);
-	if (r == 0 && (uses_cgroups || controller->namespace.attachments.has_tcx))
+	if (r < 0)
+		return r;
+	if (controller->namespaces.has_tcx || scope_uses_cgroups(controller->config))
 		r = attach_remove_clsact(pin_dir, error);
+	if (r == 0 && remove_clsact(pin_dir, keeps_clsact, controller, &later) < 0)
+		fprintf(stderr, "stubsieve: %s\n", later.text);
 	return r;
 }
 
-static int publish_cgroups(struct controller *controller, bool only_add)
-{
-	uint64_t ids[CONFIG_CGROUPS_MAX];
-
-	for (size_t i = 0; i < controller->cgroup_count; i++)
-		ids[i] = controller->cgroups[i].id;
-	return programs_set_cgroups(controller->programs, ids, controller->cgroup_count, only_add);
-}
-
-static void take_event(uint32_t inum, void *data)
+static void take_event(const struct sieve_event *event, void *data)
 {
 	struct controller *controller = data;
 
-	if (inum == controller->namespace.inum)
-		namespace_trigger(&controller->namespace, clock_monotonic_ns());
+	namespaces_take_event(&controller->namespaces, event);
+}
+
+/* What is there of an earlier controller's, before the first program of ours sees a packet. */
+static int take_pin_dir(const struct config *config, int *ret_pin_lock, struct error *error)
+{
+	int r;
+
+	r = mounts_make_pin_dir(config->pin_dir, error);
+	if (r == 0)
+		r = mounts_lock_pin_dir(config->pin_dir, ret_pin_lock, error);
+	if (r == 0)
+		r = instance_note_pin_dir(config->run_dir, config->pin_dir, error);
+	return r;
+}
+
+static int load(struct controller *controller, struct error *error)
+{
+	const struct config *config = controller->config;
+	const struct programs_request request = {
+		.policy = &controller->policy,
+		.pin_dir = config->pin_dir,
+		.max_netns = config->max_netns,
+		.sensor = config->netns == CONFIG_NETNS_SCOPE,
+		.gateway = config->gateway_count > 0,
+	};
+	int r;
+
+	make_policy(controller);
+	r = programs_load(&request, &controller->programs, error);
+#ifdef __GLIBC__
+	malloc_trim(0); /* the kernel's types, several megabytes of them, were needed for this only */
+#endif
+	if (r == 0)
+		programs_set_event_callback(controller->programs, take_event, controller);
+	return r;
+}
+
+/* The maps as they are to be once no program of an earlier controller is left. */
+static int tidy_maps(struct controller *controller)
+{
+	int r = scope_publish(&controller->scope, false);
+
+	return r < 0 ? r : programs_forget_other_netns(controller->programs, is_followed, controller);
 }
 
 /* Everything is known and published before the first program sees a packet. */
@@ -189,36 +175,51 @@ static int set_up(struct controller *controller, int *ret_pin_lock, struct error
 	int r;
 
 	controller->started_ns = clock_monotonic_ns();
-	r = find_cgroups(controller, error);
+	r = scope_open(&controller->scope, config, controller->watch_fd, error);
 	if (r == 0)
-		r = mounts_make_pin_dir(config->pin_dir, error);
+		r = take_pin_dir(config, ret_pin_lock, error);
 	if (r == 0)
-		r = mounts_lock_pin_dir(config->pin_dir, ret_pin_lock, error);
+		r = load(controller, error);
 	if (r == 0)
-		r = instance_note_pin_dir(config->run_dir, config->pin_dir, error);
-	if (r < 0)
-		return r;
-	make_policy(controller);
-	r = programs_load(&controller->policy, config->pin_dir, &controller->programs, error);
-	if (r < 0)
-		return r;
-	programs_set_event_callback(controller->programs, take_event, controller);
-	r = namespace_open(&controller->namespace, config, controller->programs, error);
+		r = namespaces_open(&controller->namespaces, config, controller->programs, &controller->scope,
+				    controller->epoll_fd, error);
 	if (r < 0)
 		return r;
 	/* Last the heartbeat: programs of an earlier controller are stale until they have a true state. */
-	r = publish_cgroups(controller, true);
+	controller->scope.programs = controller->programs;
+	r = scope_publish(&controller->scope, true);
 	if (r == 0)
 		r = programs_beat(controller->programs, clock_monotonic_ns());
-	if (r < 0)
-		return fail(error, -r, "cannot write the maps in %s: %s", config->pin_dir, strerror(-r));
-	r = attach_all(controller, error);
-	if (r < 0)
-		return r;
-	r = publish_cgroups(controller, false);
-	if (r == 0)
-		r = programs_forget_other_netns(controller->programs, controller->namespace.inum);
+	if (r == 0) {
+		r = attach_all(controller, error);
+		if (r < 0)
+			return r;
+		r = tidy_maps(controller);
+	}
 	return r < 0 ? fail(error, -r, "cannot write the maps in %s: %s", config->pin_dir, strerror(-r)) : 0;
+}
+
+/* What only looks is answered by a child with a copy of everything, which can move between namespaces by itself. */
+static void answer_in_child(struct controller *controller, int fd, const char *question)
+{
+	pid_t child;
+
+	if (controller->answering >= ANSWERING_MAX)
+		return; /* the command says that the controller does not answer */
+	child = fork();
+	if (child > 0)
+		controller->answering++;
+	if (child != 0)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != controller->pid)
+		_exit(0);
+	alarm(ANSWERING_SECONDS);
+	_cleanup_free_ char *answer = controller->answer(question, controller, controller->data);
+
+	if (answer)
+		instance_answer(fd, answer);
+	_exit(0);
 }
 
 static void answer_command(struct controller *controller, int control_fd)
@@ -230,6 +231,10 @@ static void answer_command(struct controller *controller, int control_fd)
 	if (fd < 0 || instance_read_question(fd, question, sizeof(question)) < 0)
 		return;
 	question[strcspn(question, "\n")] = '\0';
+	if (strcmp(question, "status") == 0) {
+		answer_in_child(controller, fd, question);
+		return;
+	}
 	answer = controller->answer(question, controller, controller->data);
 	if (answer)
 		instance_answer(fd, answer);
@@ -243,53 +248,100 @@ static uint64_t beat_interval(const struct controller *controller)
 	return third < BEAT_NS ? third : BEAT_NS;
 }
 
-static int milliseconds_until(uint64_t due, uint64_t now)
+/* With every beat also a look at what may have changed without a message. */
+static void beat(struct controller *controller, uint64_t now)
 {
-	return due <= now ? 0 : (int)((due - now + CLOCK_MILLISECOND_NS - 1) / CLOCK_MILLISECOND_NS);
+	programs_beat(controller->programs, now);
+	watch_names(controller->watch_fd);
+	scope_refresh(&controller->scope);
+	namespaces_check_members(&controller->namespaces);
+	controller->next_beat = now + beat_interval(controller);
 }
 
-enum { POLL_SIGNAL, POLL_CONTROL, POLL_ROUTES, POLL_EVENTS, POLL_COUNT };
-
-static void handle(struct controller *controller, const struct pollfd polled[POLL_COUNT])
+static void read_signals(struct controller *controller, int fd)
 {
-	/* Changes first: they must not wait for a client of the control socket. */
-	if (polled[POLL_ROUTES].revents)
-		namespace_read(&controller->namespace, clock_monotonic_ns());
-	if (polled[POLL_EVENTS].revents)
-		programs_read_events(controller->programs);
-	namespace_work(&controller->namespace, clock_monotonic_ns());
-	if (polled[POLL_CONTROL].revents)
-		answer_command(controller, polled[POLL_CONTROL].fd);
-}
+	struct signalfd_siginfo signal;
 
-static int loop(struct controller *controller, int signal_fd, int control_fd, struct error *error)
-{
-	uint64_t next_beat = 0;
-	struct pollfd polled[POLL_COUNT] = {
-		[POLL_SIGNAL] = { .fd = signal_fd, .events = POLLIN },
-		[POLL_CONTROL] = { .fd = control_fd, .events = POLLIN },
-		[POLL_ROUTES] = { .fd = rtnl_monitor_fd(controller->namespace.monitor), .events = POLLIN },
-		[POLL_EVENTS] = { .fd = programs_events_fd(controller->programs), .events = POLLIN },
-	};
-
-	for (;;) {
-		uint64_t now = clock_monotonic_ns(), due;
-
-		if (now >= next_beat) {
-			programs_beat(controller->programs, now);
-			next_beat = now + beat_interval(controller);
-		}
-		due = namespace_due(&controller->namespace, now);
-		if (!due || due > next_beat)
-			due = next_beat;
-		if (poll(polled, POLL_COUNT, milliseconds_until(due, now)) < 0 && errno != EINTR)
-			return fail(error, errno, "cannot wait for events: %s", strerror(errno));
-		if (polled[POLL_SIGNAL].revents)
-			return 0;
-		handle(controller, polled);
-		if (controller->is_to_remove)
-			return 0;
+	while (read(fd, &signal, sizeof(signal)) == sizeof(signal)) {
+		if (signal.ssi_signo != SIGCHLD)
+			controller->is_to_end = true;
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			controller->answering--;
 	}
+}
+
+/* A cgroup or a name of a namespace came or went; which one does not matter. */
+static void read_watch(struct controller *controller)
+{
+	_Alignas(struct inotify_event) char buffer[4096];
+
+	while (read(controller->watch_fd, buffer, sizeof(buffer)) > 0)
+		;
+	scope_refresh(&controller->scope);
+	namespaces_names_changed(&controller->namespaces);
+}
+
+/* The sources of events beside those of namespaces_tag(), whose upper half is never 0. */
+enum source { SOURCE_SIGNAL, SOURCE_CONTROL, SOURCE_EVENTS, SOURCE_WATCH, SOURCE_COUNT };
+
+static void handle(struct controller *controller, const struct epoll_event *event, const int fds[SOURCE_COUNT])
+{
+	switch (event->data.u64) {
+	case SOURCE_SIGNAL:
+		read_signals(controller, fds[SOURCE_SIGNAL]);
+		break;
+	case SOURCE_CONTROL:
+		answer_command(controller, fds[SOURCE_CONTROL]);
+		break;
+	case SOURCE_EVENTS:
+		programs_read_events(controller->programs);
+		break;
+	case SOURCE_WATCH:
+		read_watch(controller);
+		break;
+	default:
+		namespaces_handle(&controller->namespaces, event->data.u64, clock_monotonic_ns());
+	}
+}
+
+static int wait_for_events(struct controller *controller, struct epoll_event events[EVENTS_MAX])
+{
+	uint64_t now = clock_monotonic_ns(), due = namespaces_due(&controller->namespaces, now);
+	int timeout;
+
+	if (due > controller->next_beat)
+		due = controller->next_beat;
+	timeout = due <= now ? 0 : (int)((due - now + CLOCK_MILLISECOND_NS - 1) / CLOCK_MILLISECOND_NS);
+	return epoll_wait(controller->epoll_fd, events, EVENTS_MAX, timeout);
+}
+
+static int loop(struct controller *controller, const int fds[SOURCE_COUNT], struct error *error)
+{
+	struct epoll_event events[EVENTS_MAX];
+
+	while (!controller->is_to_end && !controller->is_to_remove) {
+		int count = wait_for_events(controller, events);
+
+		if (count < 0 && errno != EINTR)
+			return fail(error, errno, "cannot wait for events: %s", strerror(errno));
+		for (int i = 0; i < count; i++)
+			handle(controller, &events[i], fds);
+		namespaces_work(&controller->namespaces);
+		if (clock_monotonic_ns() >= controller->next_beat)
+			beat(controller, clock_monotonic_ns());
+	}
+	return 0;
+}
+
+static int watch_sources(const struct controller *controller, const int fds[SOURCE_COUNT], struct error *error)
+{
+	for (uint64_t source = 0; source < SOURCE_COUNT; source++) {
+		struct epoll_event event = { .events = EPOLLIN, .data.u64 = source };
+
+		if (epoll_ctl(controller->epoll_fd, EPOLL_CTL_ADD, fds[source], &event) < 0)
+			return fail(error, errno, "cannot wait for events: %s", strerror(errno));
+	}
+	return 0;
 }
 
 static int open_signals(int *ret_fd, struct error *error)
@@ -300,6 +352,7 @@ static int open_signals(int *ret_fd, struct error *error)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
@@ -308,68 +361,7 @@ static int open_signals(int *ret_fd, struct error *error)
 	return 0;
 }
 
-/*
- * What is left of the marks of clsact filters: those of interfaces that are gone, or of a namespace that we
- * are not in, whose filters we cannot reach. Returns the latter's inode number, or 0.
- */
-static uint32_t remove_marks(const char *pin_dir, uint32_t own_netns)
-{
-	_cleanup_closedir_ DIR *directory = opendir(pin_dir);
-	struct dirent *entry;
-	uint32_t unreached = 0;
-
-	while (directory && (entry = readdir(directory))) {
-		uint32_t netns, ifindex;
-
-		if (sscanf(entry->d_name, "clsact-%" SCNu32 "-%" SCNu32, &netns, &ifindex) == 2 && netns != own_netns)
-			unreached = netns;
-		if (strncmp(entry->d_name, "clsact-", 7) == 0 || strncmp(entry->d_name, "qdisc-", 6) == 0)
-			unlinkat(dirfd(directory), entry->d_name, AT_REMOVEDIR);
-	}
-	return unreached;
-}
-
-static int remove_all(const char *pin_dir, struct error *error)
-{
-	uint32_t unreached;
-	struct stat own;
-	int r;
-
-	r = attach_sweep(pin_dir, NULL, NULL, error);
-	if (r == 0)
-		r = attach_remove_clsact(pin_dir, error);
-	if (r == 0)
-		r = programs_unpin(pin_dir, error);
-	if (r < 0)
-		return r;
-	if (stat("/proc/self/ns/net", &own) < 0)
-		return fail(error, errno, "cannot read /proc/self/ns/net: %s", strerror(errno));
-	unreached = remove_marks(pin_dir, (uint32_t)own.st_ino);
-	rmdir(pin_dir);
-	if (unreached)
-		return fail_as(error, ERROR_FAILED, ENOTEMPTY,
-			       "filters may be left in the network namespace %u, whose controller is gone; in it, run: tc qdisc del dev INTERFACE clsact",
-			       unreached);
-	return 0;
-}
-
-int controller_remove(const char *pin_dir, struct error *error)
-{
-	_cleanup_close_ int lock_fd = -1;
-	int r;
-
-	if (access(pin_dir, F_OK) < 0 && errno == EACCES)
-		return fail(error, EACCES, "cannot look into %s: %s", pin_dir, strerror(EACCES));
-	if (!mounts_is_bpffs(pin_dir))
-		return 0; /* nothing is pinned there */
-	r = mounts_lock_pin_dir(pin_dir, &lock_fd, error);
-	if (r < 0)
-		return r;
-	programs_silence_libbpf();
-	return remove_all(pin_dir, error);
-}
-
-/* Each interface takes a file descriptor; the soft limit is for programs that use select(2). */
+/* Interfaces and namespaces take file descriptors; the soft limit is for programs that use select(2). */
 static void raise_file_limit(void)
 {
 	struct rlimit limit;
@@ -380,26 +372,64 @@ static void raise_file_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-int controller_run(struct controller *controller, struct error *error)
+/* The descriptors that everything else is told by. */
+static int open_loop(struct controller *controller, int *ret_signal_fd, struct error *error)
 {
-	_cleanup_close_ int lock_fd = -1, pin_lock = -1, signal_fd = -1, control_fd = -1;
+	controller->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	controller->watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (controller->epoll_fd < 0 || controller->watch_fd < 0)
+		return fail(error, errno, "cannot wait for events: %s", strerror(errno));
+	watch_names(controller->watch_fd);
+	return open_signals(ret_signal_fd, error);
+}
+
+static int run(struct controller *controller, int signal_fd, int *ret_pin_lock, struct error *error)
+{
+	_cleanup_close_ int control_fd = -1;
 	int r;
 
-	raise_file_limit();
-	r = instance_lock(controller->config->run_dir, &lock_fd, error);
-	if (r == 0)
-		r = open_signals(&signal_fd, error);
-	if (r == 0)
-		r = set_up(controller, &pin_lock, error);
+	r = set_up(controller, ret_pin_lock, error);
 	if (r == 0)
 		r = instance_listen(controller->config->run_dir, &control_fd, error);
 	if (r == 0) {
-		controller->ready(controller, controller->data);
-		r = loop(controller, signal_fd, control_fd, error);
+		const int fds[SOURCE_COUNT] = { signal_fd, control_fd, programs_events_fd(controller->programs),
+						controller->watch_fd };
+
+		r = watch_sources(controller, fds, error);
+		if (r == 0) {
+			controller->ready(controller, controller->data);
+			r = loop(controller, fds, error);
+		}
 	}
-	namespace_close(&controller->namespace);
+	return r;
+}
+
+int controller_run(struct controller *controller, struct error *error)
+{
+	_cleanup_close_ int lock_fd = -1, pin_lock = -1, signal_fd = -1;
+	bool remove;
+	int r;
+
+	controller->pid = getpid();
+	controller->epoll_fd = controller->watch_fd = -1;
+	raise_file_limit();
+	r = instance_lock(controller->config->run_dir, &lock_fd, error);
+	if (r == 0)
+		r = open_loop(controller, &signal_fd, error);
+	if (r == 0)
+		r = run(controller, signal_fd, &pin_lock, error);
+	remove = r == 0 && controller->is_to_remove;
+	if (remove)
+		namespaces_remove(&controller->namespaces);
+	else
+		namespaces_close(&controller->namespaces);
+	scope_close(&controller->scope);
 	programs_free(controller->programs);
-	if (r == 0 && controller->is_to_remove)
+	cleanup_close(&controller->watch_fd);
+	cleanup_close(&controller->epoll_fd);
+	if (remove) {
+		scope_remove_exec(controller->config->run_dir);
 		r = remove_all(controller->config->pin_dir, error);
+	}
 	return r;
 }

@@ -59,15 +59,27 @@ static bool is_inside(const char *path, const char *mount)
 	return strncmp(path, mount, length) == 0 && (path[length] == '/' || path[length] == '\0');
 }
 
-/* The depth below the hierarchy's root, and the path from it, of a directory inside the mount. */
-static void place_cgroup(const char *mount, const char *path, struct cgroup *cgroup)
+/* The path from the hierarchy's root and the depth below it. -EINVAL: it has `.` or `..` in it. */
+static int place_cgroup(const char *path, struct cgroup *cgroup)
 {
-	const char *rest = path + strlen(mount);
+	size_t used = 0;
 
 	cgroup->level = 0;
-	for (const char *slash = rest; (slash = strchr(slash, '/')) && slash[1]; slash++)
+	strcpy(cgroup->path, "/");
+	while (*(path += strspn(path, "/"))) {
+		size_t length = strcspn(path, "/");
+
+		if ((length == 1 && path[0] == '.') || (length == 2 && path[0] == '.' && path[1] == '.') ||
+		    used + length + 2 > sizeof(cgroup->path))
+			return -EINVAL;
+		cgroup->path[used] = '/';
+		memcpy(&cgroup->path[used + 1], path, length);
+		used += length + 1;
+		cgroup->path[used] = '\0';
 		cgroup->level++;
-	snprintf(cgroup->path, sizeof(cgroup->path), "%s", *rest ? rest : "/");
+		path += length;
+	}
+	return 0;
 }
 
 /* The root of the hierarchy is inode 1; another one is a part of it, whose depth nobody here can tell. */
@@ -84,6 +96,29 @@ static int check_whole(const char *mount, struct error *error)
 	return 0;
 }
 
+int mounts_find_hierarchy(char *ret_path, size_t size, struct error *error)
+{
+	int r = mounts_find_cgroup2(ret_path, size, error);
+
+	return r < 0 ? r : check_whole(ret_path, error);
+}
+
+int mounts_place_cgroup(const char *path, struct cgroup *ret_cgroup, struct error *error)
+{
+	struct cgroup cgroup = {};
+	char mount[PATH_MAX];
+	int r;
+
+	r = mounts_find_hierarchy(mount, sizeof(mount), error);
+	if (r < 0)
+		return r;
+	if (place_cgroup(is_inside(path, mount) ? path + strlen(mount) : path, &cgroup) < 0)
+		return fail_as(error, ERROR_USAGE, EINVAL, "\"%s\" is no path of a cgroup; name one below %s without `.` and `..`",
+			       path, mount);
+	*ret_cgroup = cgroup;
+	return 0;
+}
+
 int mounts_find_cgroup(const char *path, struct cgroup *ret_cgroup, int *ret_fd, struct error *error)
 {
 	char mount[PATH_MAX], joined[2 * PATH_MAX], real[PATH_MAX];
@@ -92,9 +127,7 @@ int mounts_find_cgroup(const char *path, struct cgroup *ret_cgroup, int *ret_fd,
 	struct stat status;
 	int r;
 
-	r = mounts_find_cgroup2(mount, sizeof(mount), error);
-	if (r == 0)
-		r = check_whole(mount, error);
+	r = mounts_find_hierarchy(mount, sizeof(mount), error);
 	if (r < 0)
 		return r;
 	if (is_inside(path, mount))
@@ -110,12 +143,31 @@ int mounts_find_cgroup(const char *path, struct cgroup *ret_cgroup, int *ret_fd,
 		return fail(error, errno, "cannot open the cgroup %s: %s", real, strerror(errno));
 	if (fd < 0 || !is_on(real, CGROUP2_SUPER_MAGIC))
 		return fail_as(error, ERROR_USAGE, EINVAL, "%s is not a cgroup of cgroup2", real);
-	place_cgroup(mount, real, &cgroup);
+	place_cgroup(real + strlen(mount), &cgroup);
 	cgroup.id = status.st_ino; /* 64 bit kernels have no other id */
 	*ret_cgroup = cgroup;
 	if (ret_fd)
 		*ret_fd = take_fd(&fd);
 	return 0;
+}
+
+bool mounts_cgroup_of(pid_t pid, char *ret_path, size_t size)
+{
+	_cleanup_free_ char *line = NULL;
+	char path[64];
+	size_t room = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
+	_cleanup_fclose_ FILE *file = fopen(path, "re");
+
+	while (file && getline(&line, &room, file) > 0) {
+		if (strncmp(line, "0::/", 4) != 0)
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		snprintf(ret_path, size, "%s", line + 3);
+		return true;
+	}
+	return false;
 }
 
 static int mount_bpffs(struct error *error)

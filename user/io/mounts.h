@@ -6,11 +6,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "error.h"
 
 /* The first cgroup2 mount of /proc/self/mountinfo (in a hybrid layout it is not /sys/fs/cgroup). */
 int mounts_find_cgroup2(char *ret_path, size_t size, struct error *error);
+
+/* The same, if it shows the whole hierarchy and not, as in a container, a part: else ERROR_USAGE. */
+int mounts_find_hierarchy(char *ret_path, size_t size, struct error *error);
 
 /* A cgroup of the cgroup2 hierarchy. */
 struct cgroup {
@@ -19,11 +23,17 @@ struct cgroup {
 	unsigned int level; /* 0 is the root */
 };
 
+/* Where a cgroup is or will be, by its path alone; its id stays 0. ERROR_USAGE: it can be nowhere. */
+int mounts_place_cgroup(const char *path, struct cgroup *ret_cgroup, struct error *error);
+
 /*
  * Find a cgroup by its path in the file system or relative to the hierarchy's root. A path that is not
- * there, or not on cgroup2, is ERROR_USAGE. `ret_fd`, if not NULL, is the caller's to close.
+ * there (-ENOENT), or not on cgroup2, is ERROR_USAGE. `ret_fd`, if not NULL, is the caller's to close.
  */
 int mounts_find_cgroup(const char *path, struct cgroup *ret_cgroup, int *ret_fd, struct error *error);
+
+/* The path of a process' cgroup from the hierarchy's root, as /proc/PID/cgroup tells it. */
+bool mounts_cgroup_of(pid_t pid, char *ret_path, size_t size);
 
 /* Is there a bpffs at this path? */
 bool mounts_is_bpffs(const char *path);

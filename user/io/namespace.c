@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "namespace.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include "cleanup.h"
 #include "clock.h"
-
-#define NAMES_DIRECTORY "/run/netns"
+#include "netns.h"
 
 /* Many changes are silent; a survey of the verdict takes a fraction of a millisecond. */
 #define SURVEY_EVERY_NS (30 * CLOCK_SECOND_NS)
+
+/*
+ * What a survey may take. One that takes longer, because there are hundreds of thousands of routes that do not
+ * count, is given up: all queries of that namespace pass, and the others do not wait for it.
+ */
+#define SURVEY_BUDGET_NS (100 * CLOCK_MILLISECOND_NS)
 
 /* Surveys of everything that the kernel interrupts before giving up. */
 #define DETAIL_ATTEMPTS 20
@@ -50,10 +53,19 @@ static void publish(struct namespace *namespace, uint64_t now, bool always)
 		namespace->published = state;
 }
 
+static struct rtnl_request survey_request(const struct config *config)
+{
+	return (struct rtnl_request){
+		.policy = config->connectivity,
+		.ignored = config->ignored_interfaces,
+		.ignored_count = config->ignored_interface_count,
+	};
+}
+
 /* What the kernel has now, with the generations it had before (rule 0). */
 static int look(struct namespace *namespace, uint32_t generation[SIEVE_FAMILIES], struct connectivity *ret_connectivity)
 {
-	const struct rtnl_request request = { .policy = namespace->config->connectivity };
+	const struct rtnl_request request = survey_request(namespace->config);
 	uint32_t inum;
 	int r;
 
@@ -65,22 +77,32 @@ static int look(struct namespace *namespace, uint32_t generation[SIEVE_FAMILIES]
 	return rtnl_survey(&request, ret_connectivity);
 }
 
-static void survey(struct namespace *namespace)
+static void take_survey(struct namespace *namespace, const struct connectivity *connectivity, uint64_t now)
 {
 	enum sieve_connectivity decided[SIEVE_FAMILIES];
+
+	namespace->seen = *connectivity;
+	connectivity_decide(connectivity, &namespace->config->connectivity, decided);
+	settle_clean(&namespace->settle, decided, now);
+}
+
+static void survey(struct namespace *namespace)
+{
 	uint32_t generation[SIEVE_FAMILIES];
 	struct connectivity connectivity;
 	uint64_t began = clock_monotonic_ns(), now;
+	int r = look(namespace, generation, &connectivity);
 
-	namespace->is_clean = look(namespace, generation, &connectivity) == 0;
 	now = clock_monotonic_ns();
 	pace_done(&namespace->pace, began, now);
 	namespace->surveyed_at = now;
+	namespace->survey_ns = now - began;
 	namespace->surveys++;
+	namespace->is_clean = r == 0;
+	namespace->is_overrun = r == -ETIMEDOUT;
+	namespace->overruns += namespace->is_overrun;
 	if (namespace->is_clean) {
-		namespace->seen = connectivity;
-		connectivity_decide(&connectivity, &namespace->config->connectivity, decided);
-		settle_clean(&namespace->settle, decided, now);
+		take_survey(namespace, &connectivity, now);
 		memcpy(namespace->published.generation, generation, sizeof(generation));
 	} else {
 		settle_unclean(&namespace->settle);
@@ -89,26 +111,35 @@ static void survey(struct namespace *namespace)
 	publish(namespace, now, true);
 }
 
-int namespace_open(struct namespace *namespace, const struct config *config, struct programs *programs,
+int namespace_open(struct namespace *namespace, const struct config *config, struct programs *programs, bool is_own,
 		   struct error *error)
 {
-	struct stat status;
+	uint32_t inum = netns_of(0);
 	int r;
 
-	if (stat("/proc/self/ns/net", &status) < 0)
-		return fail(error, errno, "cannot read /proc/self/ns/net: %s; is /proc mounted?", strerror(errno));
+	if (inum == 0)
+		return fail(error, errno, "cannot read /proc/thread-self/ns/net: %s; is /proc mounted?", strerror(errno));
 	*namespace = (struct namespace){
-		.inum = (uint32_t)status.st_ino,
+		.inum = inum,
 		.cookie = read_cookie(),
+		.is_own = is_own,
 		.config = config,
 		.programs = programs,
-		.attachments = { .pin_dir = config->pin_dir, .netns = (uint32_t)status.st_ino, .order = config->order },
+		.attachments = {
+			.pin_dir = config->pin_dir,
+			.netns = inum,
+			.order = config->order,
+			.filters = config->action == SIEVE_ACTION_ANSWER || config->action == SIEVE_ACTION_DROP,
+			.gateways = config->gateways,
+			.gateway_count = is_own ? config->gateway_count : 0,
+		},
 	};
 	namespace->published.cookie = namespace->cookie;
 	settle_init(&namespace->settle, config->settle_ns);
 	r = rtnl_monitor_open(&namespace->monitor);
 	if (r < 0)
-		return fail(error, -r, "cannot follow the routes by rtnetlink: %s", strerror(-r));
+		return fail(error, -r, "cannot follow the routes of the network namespace %u by rtnetlink: %s", inum,
+			    strerror(-r));
 	survey(namespace);
 	return 0;
 }
@@ -120,13 +151,20 @@ void namespace_close(struct namespace *namespace)
 	attach_release(&namespace->attachments);
 }
 
+void namespace_remove(struct namespace *namespace)
+{
+	programs_forget_netns(namespace->programs, namespace->inum); /* from here on its queries pass */
+	attach_remove(&namespace->attachments);
+}
+
 /* What cannot be attached to is told of once; the rest works. */
 static int reconcile(struct namespace *namespace, struct error *error)
 {
 	int r = attach_reconcile(&namespace->attachments, namespace->programs, error);
 
 	if (r < 0 && strcmp(error->text, namespace->attach_error) != 0) {
-		fprintf(stderr, "stubsieve: %s\n", error->text);
+		fprintf(stderr, namespace->is_own ? "stubsieve: %s\n" : "stubsieve: %s (network namespace %u)\n",
+			error->text, namespace->inum);
 		snprintf(namespace->attach_error, sizeof(namespace->attach_error), "%s", error->text);
 	}
 	return r;
@@ -135,19 +173,23 @@ static int reconcile(struct namespace *namespace, struct error *error)
 static bool is_attached_anywhere(const struct attachments *attachments)
 {
 	for (size_t i = 0; i < attachments->count; i++)
-		if (attachments->entries[i].hook != ATTACH_NONE)
+		if (attached_anywhere(&attachments->entries[i]))
 			return true;
 	return false;
 }
 
-int namespace_attach(struct namespace *namespace, struct error *error)
+int namespace_attach(struct namespace *namespace, bool has_tcx, struct error *error)
 {
+	struct attachments *attachments = &namespace->attachments;
 	int r;
 
-	namespace->attaches = true;
-	namespace->attachments.has_tcx = attach_has_tcx(namespace->programs);
+	namespace->attaches = attachments->filters || attachments->gateway_count > 0;
+	attachments->has_tcx = has_tcx;
+	if (!namespace->attaches)
+		return 0;
 	r = reconcile(namespace, error);
-	return r < 0 && !is_attached_anywhere(&namespace->attachments) ? r : 0;
+	namespace->links_changed = r < 0;
+	return r < 0 && !is_attached_anywhere(attachments) ? r : 0;
 }
 
 /* Interfaces came or went. What failed is tried again with the next survey. */
@@ -173,7 +215,6 @@ static void take_message(const struct nlmsghdr *message, void *data)
 	const struct reading *reading = data;
 	struct namespace *namespace = reading->namespace;
 
-	namespace->is_detail_current = false;
 	if (message->nlmsg_type == RTM_NEWLINK || message->nlmsg_type == RTM_DELLINK)
 		namespace->links_changed = true;
 	if (connectivity_concerns(message, &namespace->seen, &namespace->config->connectivity))
@@ -189,7 +230,6 @@ void namespace_read(struct namespace *namespace, uint64_t now)
 		return;
 	/* Messages were lost: any of them could have told of a route. */
 	namespace->overflows++;
-	namespace->is_detail_current = false;
 	namespace->links_changed = true;
 	settle_unclean(&namespace->settle);
 	publish(namespace, now, false);
@@ -215,38 +255,28 @@ void namespace_work(struct namespace *namespace, uint64_t now)
 		follow_links(namespace);
 }
 
-uint64_t namespace_due(const struct namespace *namespace, uint64_t now)
+static bool is_shown_settling(const struct namespace *namespace)
 {
-	uint64_t survey = survey_due(namespace), settle = settle_due(&namespace->settle, now);
+	return namespace->published.connectivity[SIEVE_IPV4] == SIEVE_SETTLING ||
+	       namespace->published.connectivity[SIEVE_IPV6] == SIEVE_SETTLING;
+}
 
+uint64_t namespace_due(const struct namespace *namespace)
+{
+	uint64_t survey = survey_due(namespace), settle = 0;
+
+	if (is_shown_settling(namespace)) /* also if it is over, and not yet published */
+		settle = settle_due(&namespace->settle, 0);
 	return settle && settle < survey ? settle : survey;
 }
 
-const struct connectivity *namespace_detail(struct namespace *namespace)
+int namespace_detail(const struct namespace *namespace, struct connectivity *ret_detail)
 {
-	const struct rtnl_request request = { .policy = namespace->config->connectivity, .detail = true };
-	int r = namespace->is_detail_current ? 0 : -EINTR;
+	struct rtnl_request request = survey_request(namespace->config);
+	int r = -EINTR;
 
+	request.detail = true;
 	for (int i = 0; r == -EINTR && i < DETAIL_ATTEMPTS; i++)
-		r = rtnl_survey(&request, &namespace->detail);
-	namespace->is_detail_current = r == 0;
-	return r == 0 ? &namespace->detail : NULL;
-}
-
-bool namespace_name(uint32_t inum, char *ret_name, size_t size)
-{
-	_cleanup_closedir_ DIR *directory = opendir(NAMES_DIRECTORY);
-	struct dirent *entry;
-
-	while (directory && (entry = readdir(directory))) {
-		struct stat status;
-
-		if (entry->d_name[0] == '.' || fstatat(dirfd(directory), entry->d_name, &status, 0) < 0)
-			continue;
-		if ((uint32_t)status.st_ino == inum && strlen(entry->d_name) < size) {
-			strcpy(ret_name, entry->d_name);
-			return true;
-		}
-	}
-	return false;
+		r = rtnl_survey(&request, ret_detail);
+	return r;
 }

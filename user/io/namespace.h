@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * One network namespace under control: its rtnetlink subscription, what the last survey saw, what is
- * published of it, and what the programs are attached to in it. The calling thread is in that namespace.
+ * published of it, and what the programs are attached to in it. The calling thread is in that namespace, but
+ * for namespace_read(), namespace_trigger() and namespace_due().
  */
 #ifndef STUBSIEVE_NAMESPACE_H
 #define STUBSIEVE_NAMESPACE_H
@@ -22,34 +23,40 @@
 struct namespace {
 	uint32_t inum;
 	uint64_t cookie; /* SO_NETNS_COOKIE, 0 before Linux 5.14 */
+	bool is_own;     /* the controller's own: gateways are there alone */
 	const struct config *config;
 	struct programs *programs;
 	struct rtnl_monitor *monitor;
 	struct connectivity seen; /* by the last clean survey; all zero before the first */
 	bool is_clean;            /* the last survey was */
+	bool is_overrun;          /* ... not, because it took too long */
 	uint64_t surveyed_at;     /* when the last one ended, clean or not */
-	struct connectivity detail; /* everything, for people; as of the last question if nothing happened since */
-	bool is_detail_current;
-	uint64_t surveys, overflows;
+	uint64_t survey_ns;       /* how long it took */
+	uint64_t surveys, overflows, overruns;
 	struct settle settle;
 	struct pace pace;
 	struct sieve_netns published;
-	bool attaches;            /* the action works on interfaces */
+	bool attaches;
 	bool links_changed;
 	struct attachments attachments;
-	char attach_error[512];   /* the last one that was told of, to tell it once */
+	char attach_error[512]; /* the last one that was told of, to tell it once */
 };
 
 /* Subscribe, survey, publish; attach nothing yet. The namespace keeps `config` and `programs`. */
-int namespace_open(struct namespace *namespace, const struct config *config, struct programs *programs,
+int namespace_open(struct namespace *namespace, const struct config *config, struct programs *programs, bool is_own,
 		   struct error *error);
+
+/* Take the filter away, and what is published. */
+void namespace_remove(struct namespace *namespace);
+
+/* What is attached stays. */
 void namespace_close(struct namespace *namespace);
 
 /*
  * Attach to the interfaces, from now on also to those that come. Those that cannot be attached to are told of;
  * it is an error if there is no other.
  */
-int namespace_attach(struct namespace *namespace, struct error *error);
+int namespace_attach(struct namespace *namespace, bool has_tcx, struct error *error);
 
 /* The monitor's socket is readable. */
 void namespace_read(struct namespace *namespace, uint64_t now);
@@ -57,17 +64,14 @@ void namespace_read(struct namespace *namespace, uint64_t now);
 /* Something suggests another survey. */
 void namespace_trigger(struct namespace *namespace, uint64_t now);
 
-/* Do what is due. When there is more to do by itself: namespace_due(), 0 if never. */
+/* Do what is due. When there is something to do by itself: namespace_due(), perhaps in the past. */
 void namespace_work(struct namespace *namespace, uint64_t now);
-uint64_t namespace_due(const struct namespace *namespace, uint64_t now);
+uint64_t namespace_due(const struct namespace *namespace);
 
 /*
- * Look at everything for people: `default` and `address`, too. It takes as long as the tables are large, and
- * is not repeated while no message tells of a change. NULL: the kernel's tables changed time and again.
+ * Look at everything for people: `default` and `address`, too. It takes as long as the tables are large. 0, or
+ * -errno: the kernel's tables changed time and again.
  */
-const struct connectivity *namespace_detail(struct namespace *namespace);
-
-/* The name under /run/netns, if the namespace has one. */
-bool namespace_name(uint32_t inum, char *ret_name, size_t size);
+int namespace_detail(const struct namespace *namespace, struct connectivity *ret_detail);
 
 #endif

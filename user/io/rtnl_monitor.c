@@ -17,12 +17,11 @@
 /* A link message with many virtual functions is the largest; it stays under 32 KiB. */
 #define MESSAGE_MAX (64 * 1024)
 
-/* Datagrams in one call, so that one namespace's storm cannot keep the others waiting. */
-#define READ_MAX 4096
+/* Datagrams in one call: a millisecond's work, so that one namespace's storm does not keep the others waiting. */
+#define READ_MAX 256
 
 struct rtnl_monitor {
 	struct mnl_socket *socket;
-	_Alignas(struct nlmsghdr) char buffer[MESSAGE_MAX];
 };
 
 static int join_groups(struct mnl_socket *socket)
@@ -100,11 +99,12 @@ static void pass_on(const void *datagram, size_t length, rtnl_message_callback c
 
 int rtnl_monitor_read(struct rtnl_monitor *monitor, rtnl_message_callback callback, void *data)
 {
+	_Alignas(struct nlmsghdr) char buffer[MESSAGE_MAX];
 	int fd = mnl_socket_get_fd(monitor->socket);
 	bool lost = false;
 
 	for (int i = 0; i < READ_MAX; i++) {
-		ssize_t length = netlink_receive(fd, monitor->buffer, sizeof(monitor->buffer));
+		ssize_t length = netlink_receive(fd, buffer, sizeof(buffer));
 
 		if (length == -EAGAIN)
 			return lost ? -ENOBUFS : 0;
@@ -113,7 +113,7 @@ int rtnl_monitor_read(struct rtnl_monitor *monitor, rtnl_message_callback callba
 		else if (length < 0)
 			return (int)length;
 		else
-			pass_on(monitor->buffer, (size_t)length, callback, data);
+			pass_on(buffer, (size_t)length, callback, data);
 	}
 	return lost ? -ENOBUFS : 1;
 }

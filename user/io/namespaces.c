@@ -1,0 +1,492 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "namespaces.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "clock.h"
+#include "netns.h"
+
+/* Bounds on what is done before routes are read again. */
+#define ADMISSIONS_MAX 8
+#define ANNOUNCED_MAX 1024
+
+/* A survey that took longer waits until those that are quick have had their turn. */
+#define SLOW_NS (2 * CLOCK_MILLISECOND_NS)
+
+/* The least pause between two searches for members, which look at every process of the scope. */
+#define SEARCH_GAP_NS (50 * CLOCK_MILLISECOND_NS)
+
+static void tell(struct namespaces *namespaces, const char *text)
+{
+	if (strcmp(text, namespaces->trouble) == 0)
+		return;
+	fprintf(stderr, "stubsieve: %s\n", text);
+	snprintf(namespaces->trouble, sizeof(namespaces->trouble), "%s", text);
+}
+
+/* Where a namespace of that number is, or belongs. */
+static size_t find_place(const struct namespaces *namespaces, uint32_t inum)
+{
+	size_t low = 0, high = namespaces->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (namespaces->followers[middle]->namespace.inum < inum)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct follower *namespaces_find(const struct namespaces *namespaces, uint32_t inum)
+{
+	size_t place = find_place(namespaces, inum);
+
+	if (place == namespaces->count || namespaces->followers[place]->namespace.inum != inum)
+		return NULL;
+	return namespaces->followers[place];
+}
+
+static int insert(struct namespaces *namespaces, struct follower *follower)
+{
+	size_t place = find_place(namespaces, follower->namespace.inum);
+
+	if (namespaces->count == namespaces->room) {
+		size_t room = namespaces->room ? 2 * namespaces->room : 16;
+		struct follower **followers = reallocarray(namespaces->followers, room, sizeof(struct follower *));
+
+		if (!followers)
+			return -ENOMEM;
+		namespaces->followers = followers;
+		namespaces->room = room;
+	}
+	memmove(&namespaces->followers[place + 1], &namespaces->followers[place],
+		(namespaces->count - place) * sizeof(struct follower *));
+	namespaces->followers[place] = follower;
+	namespaces->count++;
+	return 0;
+}
+
+static void remove_place(struct namespaces *namespaces, size_t place)
+{
+	namespaces->count--;
+	memmove(&namespaces->followers[place], &namespaces->followers[place + 1],
+		(namespaces->count - place) * sizeof(struct follower *));
+}
+
+int namespaces_enter(struct namespaces *namespaces, const struct follower *follower)
+{
+	int r = 0;
+
+	if (namespaces->current != follower->namespace.inum)
+		r = netns_enter(follower->netns_fd);
+	if (r == 0)
+		namespaces->current = follower->namespace.inum;
+	return r;
+}
+
+/* A thread keeps the namespace alive that it is in. */
+void namespaces_leave(struct namespaces *namespaces)
+{
+	const struct follower *own = namespaces_find(namespaces, namespaces->own);
+
+	if (own && namespaces_enter(namespaces, own) < 0)
+		tell(namespaces, "cannot go back to the controller's own network namespace");
+}
+
+static int watch(const struct namespaces *namespaces, int fd, enum namespaces_tag tag, uint32_t inum)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = namespaces_tag(tag, inum) };
+
+	return epoll_ctl(namespaces->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+/* A child that answers a command may still hold the descriptor, so closing it is not enough. */
+static void unwatch(const struct namespaces *namespaces, int fd)
+{
+	if (fd >= 0)
+		epoll_ctl(namespaces->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
+static void drop_member(const struct namespaces *namespaces, struct follower *follower)
+{
+	unwatch(namespaces, follower->member_fd);
+	cleanup_close(&follower->member_fd);
+	follower->member_fd = -1;
+	follower->member = 0;
+}
+
+static void free_follower(const struct namespaces *namespaces, struct follower *follower)
+{
+	drop_member(namespaces, follower);
+	if (follower->namespace.monitor)
+		unwatch(namespaces, rtnl_monitor_fd(follower->namespace.monitor));
+	namespace_close(&follower->namespace);
+	cleanup_close(&follower->netns_fd);
+	free(follower);
+}
+
+/* The calling thread is in the namespace. Takes over the descriptor. */
+static int open_follower(struct namespaces *namespaces, int netns_fd, struct follower **ret_follower, struct error *error)
+{
+	struct follower *follower = calloc(1, sizeof(*follower));
+	int r;
+
+	if (!follower) {
+		close(netns_fd);
+		return fail(error, ENOMEM, "out of memory");
+	}
+	follower->netns_fd = netns_fd;
+	follower->member_fd = -1;
+	r = namespace_open(&follower->namespace, namespaces->config, namespaces->programs,
+			   namespaces->current == namespaces->own, error);
+	if (r == 0) {
+		r = watch(namespaces, rtnl_monitor_fd(follower->namespace.monitor), NAMESPACES_ROUTES, follower->namespace.inum);
+		if (r == 0)
+			r = insert(namespaces, follower);
+		if (r < 0)
+			fail(error, -r, "cannot follow the network namespace %u: %s", follower->namespace.inum, strerror(-r));
+	}
+	if (r < 0) {
+		free_follower(namespaces, follower);
+		return r;
+	}
+	*ret_follower = follower;
+	return 0;
+}
+
+int namespaces_open(struct namespaces *namespaces, const struct config *config, struct programs *programs,
+		    const struct scope *scope, int epoll_fd, struct error *error)
+{
+	struct follower *own;
+	int fd, r;
+
+	*namespaces = (struct namespaces){ .config = config, .programs = programs, .scope = scope, .epoll_fd = epoll_fd };
+	namespaces->announced = calloc(ANNOUNCED_MAX, sizeof(*namespaces->announced));
+	if (!namespaces->announced)
+		return fail(error, ENOMEM, "out of memory");
+	r = netns_open(0, &fd, &namespaces->own);
+	if (r < 0)
+		return fail(error, -r, "cannot open the network namespace: %s; is /proc mounted?", strerror(-r));
+	namespaces->current = namespaces->own;
+	return open_follower(namespaces, fd, &own, error);
+}
+
+/* The member is another one now. -ESRCH: the thread is gone, or in another namespace. */
+static int take_member(const struct namespaces *namespaces, struct follower *follower, pid_t tid, pid_t tgid)
+{
+	int fd = (int)syscall(SYS_pidfd_open, tgid, 0);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	/* Now the number cannot become another process'. */
+	if (netns_of(tid) != follower->namespace.inum) {
+		close(fd);
+		return -ESRCH;
+	}
+	r = watch(namespaces, fd, NAMESPACES_MEMBER, follower->namespace.inum);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	drop_member(namespaces, follower);
+	follower->member_fd = fd;
+	follower->member = tid;
+	follower->is_orphan = false;
+	return 0;
+}
+
+/* Nobody is left in it: let the kernel have it back. */
+static void let_go(struct namespaces *namespaces, struct follower *follower)
+{
+	size_t place = find_place(namespaces, follower->namespace.inum);
+
+	if (namespaces_enter(namespaces, follower) == 0)
+		namespace_remove(&follower->namespace);
+	else
+		programs_forget_netns(namespaces->programs, follower->namespace.inum);
+	remove_place(namespaces, place);
+	namespaces_leave(namespaces);
+	free_follower(namespaces, follower);
+}
+
+/* The thread is in the namespace when this is over, whatever happened. */
+static int follow(struct namespaces *namespaces, int netns_fd, pid_t tid, pid_t tgid, struct error *error)
+{
+	struct follower *follower;
+	uint32_t inum = netns_of(0);
+	int r;
+
+	namespaces->current = inum;
+	r = open_follower(namespaces, netns_fd, &follower, error);
+	if (r < 0)
+		return r;
+	r = take_member(namespaces, follower, tid, tgid);
+	if (r == -ESRCH) { /* it may have left another one behind */
+		follower->is_orphan = namespaces->has_orphans = true;
+		r = 0;
+	} else if (r < 0) {
+		let_go(namespaces, follower);
+		return fail(error, -r, "cannot watch the process %d: %s", (int)tgid, strerror(-r));
+	}
+	namespace_attach(&follower->namespace, namespaces->has_tcx, error); /* what fails has been told of */
+	return 0;
+}
+
+static bool is_full(struct namespaces *namespaces, uint32_t inum)
+{
+	struct error error;
+
+	if (namespaces->count < namespaces->config->max_netns)
+		return false;
+	namespaces->refused++;
+	fail_as(&error, ERROR_FAILED, E2BIG,
+		"the network namespace %u is one more than max-netns = %u, so its queries pass; raise --max-netns", inum,
+		namespaces->config->max_netns);
+	if (namespaces->refused == 1)
+		tell(namespaces, error.text);
+	return true;
+}
+
+static int cannot_open(pid_t tid, int number, struct error *error)
+{
+	if (number == EACCES || number == EPERM)
+		return fail_as(error, ERROR_PRIVILEGE, number,
+			       "cannot enter the network namespace of process %d: %s; run with CAP_SYS_ADMIN and CAP_SYS_PTRACE, or with --netns self",
+			       (int)tid, strerror(number));
+	return fail(error, number, "cannot enter the network namespace of process %d: %s", (int)tid, strerror(number));
+}
+
+/* A thread in scope: its namespace is to be followed if it is not yet. */
+static void admit(struct namespaces *namespaces, pid_t tid, pid_t tgid)
+{
+	uint32_t inum = netns_of(tid);
+	struct error error;
+	int fd, r;
+
+	if (inum == 0 || namespaces_find(namespaces, inum) || is_full(namespaces, inum))
+		return;
+	r = netns_open(tid, &fd, &inum);
+	if (r == -ENOENT || r == -ESRCH)
+		return; /* gone */
+	if (r == 0 && (r = netns_enter(fd)) < 0)
+		close(fd);
+	if (r < 0)
+		cannot_open(tid, -r, &error);
+	else
+		r = follow(namespaces, fd, tid, tgid, &error);
+	if (r < 0)
+		tell(namespaces, error.text);
+	namespaces_leave(namespaces);
+}
+
+static bool admit_process(pid_t pid, void *data)
+{
+	admit(data, pid, pid);
+	return true;
+}
+
+int namespaces_attach(struct namespaces *namespaces, struct error *error)
+{
+	struct follower *own = namespaces_find(namespaces, namespaces->own);
+	int r;
+
+	namespaces->has_tcx = attach_has_tcx(namespaces->programs);
+	r = namespace_attach(&own->namespace, namespaces->has_tcx, error);
+	if (r < 0 || namespaces->config->netns == CONFIG_NETNS_SELF)
+		return r;
+	scope_each_process(namespaces->scope, admit_process, namespaces);
+	return 0;
+}
+
+static void close_all(struct namespaces *namespaces, bool remove)
+{
+	for (size_t i = 0; i < namespaces->count; i++) {
+		struct follower *follower = namespaces->followers[i];
+
+		if (remove && namespaces_enter(namespaces, follower) == 0)
+			namespace_remove(&follower->namespace);
+	}
+	namespaces_leave(namespaces);
+	for (size_t i = 0; i < namespaces->count; i++)
+		free_follower(namespaces, namespaces->followers[i]);
+	free(namespaces->followers);
+	free(namespaces->announced);
+	*namespaces = (struct namespaces){};
+}
+
+void namespaces_close(struct namespaces *namespaces)
+{
+	close_all(namespaces, false);
+}
+
+void namespaces_remove(struct namespaces *namespaces)
+{
+	close_all(namespaces, true);
+}
+
+static void lose_member(struct namespaces *namespaces, struct follower *follower)
+{
+	drop_member(namespaces, follower);
+	follower->is_orphan = namespaces->has_orphans = true;
+}
+
+void namespaces_handle(struct namespaces *namespaces, uint64_t tag, uint64_t now)
+{
+	struct follower *follower = namespaces_find(namespaces, (uint32_t)tag);
+
+	if (!follower) /* let go since */
+		return;
+	if (tag >> 32 == NAMESPACES_ROUTES)
+		namespace_read(&follower->namespace, now);
+	else if (tag >> 32 == NAMESPACES_MEMBER)
+		lose_member(namespaces, follower);
+}
+
+void namespaces_take_event(struct namespaces *namespaces, const struct sieve_event *event)
+{
+	struct follower *follower = namespaces_find(namespaces, event->netns);
+
+	if (follower)
+		namespace_trigger(&follower->namespace, clock_monotonic_ns());
+	else if (event->tid && namespaces->announced_count < ANNOUNCED_MAX) /* else it will be told again */
+		namespaces->announced[namespaces->announced_count++] = *event;
+}
+
+void namespaces_names_changed(struct namespaces *namespaces)
+{
+	for (size_t i = 0; i < namespaces->count; i++) {
+		struct follower *follower = namespaces->followers[i];
+
+		if (follower->member == 0 && follower->namespace.inum != namespaces->own)
+			follower->is_orphan = namespaces->has_orphans = true;
+	}
+}
+
+void namespaces_check_members(struct namespaces *namespaces)
+{
+	for (size_t i = 0; i < namespaces->count; i++) {
+		struct follower *follower = namespaces->followers[i];
+
+		if (follower->member && netns_of(follower->member) != follower->namespace.inum)
+			lose_member(namespaces, follower);
+	}
+}
+
+static bool adopt_process(pid_t pid, void *data)
+{
+	struct namespaces *namespaces = data;
+	struct follower *follower = namespaces_find(namespaces, netns_of(pid));
+
+	if (follower && follower->is_orphan)
+		take_member(namespaces, follower, pid, pid);
+	return true;
+}
+
+/* One look at the processes for all that lost their member; who has neither another one nor a name is let go. */
+static void search(struct namespaces *namespaces)
+{
+	uint64_t began = clock_monotonic_ns(), took;
+
+	scope_each_process(namespaces->scope, adopt_process, namespaces);
+	for (size_t i = namespaces->count; i-- > 0;) {
+		struct follower *follower = namespaces->followers[i];
+
+		if (!follower->is_orphan)
+			continue;
+		follower->is_orphan = false;
+		if (!netns_name(follower->namespace.inum, NULL, 0))
+			let_go(namespaces, follower);
+	}
+	namespaces->has_orphans = false;
+	took = clock_monotonic_ns() - began;
+	namespaces->next_search = began + (9 * took > SEARCH_GAP_NS ? 10 * took : SEARCH_GAP_NS);
+}
+
+static void admit_announced(struct namespaces *namespaces)
+{
+	size_t count = namespaces->announced_count < ADMISSIONS_MAX ? namespaces->announced_count : ADMISSIONS_MAX;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct sieve_event *event = &namespaces->announced[i];
+
+		if (!scope_exempts(namespaces->scope, (pid_t)event->tgid))
+			admit(namespaces, (pid_t)event->tid, (pid_t)event->tgid);
+	}
+	namespaces->announced_count -= count;
+	memmove(namespaces->announced, &namespaces->announced[count],
+		namespaces->announced_count * sizeof(*namespaces->announced));
+}
+
+static void work_in(struct namespaces *namespaces, struct follower *follower)
+{
+	if (namespaces_enter(namespaces, follower) == 0)
+		namespace_work(&follower->namespace, clock_monotonic_ns());
+}
+
+/* The quick ones all have their turn; of the slow ones the one that has waited longest. */
+static void work_on_surveys(struct namespaces *namespaces)
+{
+	struct follower *slow = NULL;
+	uint64_t now = clock_monotonic_ns(), slow_due = 0;
+
+	for (size_t i = 0; i < namespaces->count; i++) {
+		struct follower *follower = namespaces->followers[i];
+		uint64_t due = namespace_due(&follower->namespace);
+
+		if (due > now)
+			continue;
+		if (follower->namespace.survey_ns < SLOW_NS) {
+			work_in(namespaces, follower);
+		} else if (!slow || due < slow_due) {
+			slow = follower;
+			slow_due = due;
+		}
+	}
+	if (slow)
+		work_in(namespaces, slow);
+}
+
+void namespaces_work(struct namespaces *namespaces)
+{
+	work_on_surveys(namespaces);
+	if (namespaces->announced_count > 0)
+		admit_announced(namespaces);
+	if (namespaces->has_orphans && clock_monotonic_ns() >= namespaces->next_search)
+		search(namespaces);
+	namespaces_leave(namespaces);
+}
+
+uint64_t namespaces_due(const struct namespaces *namespaces, uint64_t now)
+{
+	uint64_t due = now + CLOCK_SECOND_NS;
+
+	if (namespaces->announced_count > 0)
+		return now;
+	if (namespaces->has_orphans && namespaces->next_search < due)
+		due = namespaces->next_search;
+	for (size_t i = 0; i < namespaces->count; i++) {
+		uint64_t next = namespace_due(&namespaces->followers[i]->namespace);
+
+		if (next < due)
+			due = next;
+	}
+	return due;
+}
+
+bool namespaces_want(const struct namespaces *namespaces, const struct attach_pin *pin)
+{
+	struct follower *follower = namespaces_find(namespaces, pin->netns);
+
+	return follower && attach_holds(&follower->namespace.attachments, pin);
+}

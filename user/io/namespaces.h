@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * All network namespaces under control: the controller's own, and each in which a process of the scope lives, from
+ * the time when the sensor or the scan tells of it until its last process and its name are gone. What is open of a
+ * namespace keeps it alive, so it is held no longer than that.
+ */
+#ifndef STUBSIEVE_NAMESPACES_H
+#define STUBSIEVE_NAMESPACES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "config.h"
+#include "error.h"
+#include "namespace.h"
+#include "programs.h"
+#include "scope.h"
+
+/* A namespace, and by what it is held. */
+struct follower {
+	struct namespace namespace;
+	int netns_fd;
+	pid_t member; /* a thread that is in it; 0: our own, or one that is held by its name alone */
+	int member_fd; /* pidfd of the member's process, -1 if there is none */
+	bool is_orphan; /* the member is gone: look for another */
+};
+
+struct namespaces {
+	const struct config *config;
+	struct programs *programs;
+	const struct scope *scope;
+	bool has_tcx;
+	int epoll_fd; /* not ours: gets the sockets, with the data of namespaces_tag() */
+	uint32_t own; /* inode numbers: the controller's own, the one in which its thread is */
+	uint32_t current;
+	struct follower **followers; /* sorted by inode number */
+	size_t count, room;
+	struct sieve_event *announced; /* by the sensor, not looked at yet */
+	size_t announced_count;
+	bool has_orphans;
+	uint64_t next_search; /* for members of orphans */
+	uint64_t refused;     /* namespaces that were one too many */
+	char trouble[512];    /* what was told last, to tell it once */
+};
+
+/* Which of its descriptors became readable, as data of epoll_event; anything else is not of namespaces. */
+enum namespaces_tag {
+	NAMESPACES_ROUTES = 1, /* the monitor of the namespace in the lower 32 bits */
+	NAMESPACES_MEMBER = 2, /* its member ended */
+};
+
+static inline uint64_t namespaces_tag(enum namespaces_tag tag, uint32_t inum)
+{
+	return (uint64_t)tag << 32 | inum;
+}
+
+/* Open the controller's own, and publish it; attach nothing yet. */
+int namespaces_open(struct namespaces *namespaces, const struct config *config, struct programs *programs,
+		    const struct scope *scope, int epoll_fd, struct error *error);
+
+/* Attach to the interfaces of the own one, then find and open the others. */
+int namespaces_attach(struct namespaces *namespaces, struct error *error);
+
+/* Leave the filters in place; or take them all away. */
+void namespaces_close(struct namespaces *namespaces);
+void namespaces_remove(struct namespaces *namespaces);
+
+/* One of the descriptors is readable. */
+void namespaces_handle(struct namespaces *namespaces, uint64_t tag, uint64_t now);
+
+/* The programs told of an unknown namespace, or of routes that changed. */
+void namespaces_take_event(struct namespaces *namespaces, const struct sieve_event *event);
+
+/* A name came or went: what is held by its name may be no longer. */
+void namespaces_names_changed(struct namespaces *namespaces);
+
+/* Members can leave a namespace without ending. To be called every second. */
+void namespaces_check_members(struct namespaces *namespaces);
+
+/* Do what is due, a bounded share of it. The next time is namespaces_due(). */
+void namespaces_work(struct namespaces *namespaces);
+uint64_t namespaces_due(const struct namespaces *namespaces, uint64_t now);
+
+/* NULL: it is not followed. */
+struct follower *namespaces_find(const struct namespaces *namespaces, uint32_t inum);
+
+/* Move the thread there; the controller's own is where it has to be when it waits. 0 or -errno. */
+int namespaces_enter(struct namespaces *namespaces, const struct follower *follower);
+void namespaces_leave(struct namespaces *namespaces);
+
+/* Is the pinned link one that hangs in a namespace that is followed? */
+bool namespaces_want(const struct namespaces *namespaces, const struct attach_pin *pin);
+
+#endif

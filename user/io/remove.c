@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "remove.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "attach.h"
+#include "cleanup.h"
+#include "mounts.h"
+#include "netns.h"
+#include "programs.h"
+
+/* The mark of a clsact filter or qdisc: in which namespace it is, 0 if the name is of something else. */
+static uint32_t netns_of_mark(const char *name)
+{
+	static const char *const kinds[] = { "clsact", "ingress", "qdisc" };
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		size_t length = strlen(kinds[i]);
+		uint32_t netns, ifindex;
+
+		if (strncmp(name, kinds[i], length) == 0 &&
+		    sscanf(name + length, "-%" SCNu32 "-%" SCNu32, &netns, &ifindex) == 2)
+			return netns;
+	}
+	return 0;
+}
+
+/* Any process that is in the namespace. -ENOENT: none can be seen. */
+static int open_by_process(uint32_t inum, int *ret_fd)
+{
+	_cleanup_closedir_ DIR *directory = opendir("/proc");
+	struct dirent *entry;
+
+	while (directory && (entry = readdir(directory))) {
+		pid_t pid = (pid_t)atoi(entry->d_name);
+		uint32_t found;
+		int fd;
+
+		if (pid <= 0 || netns_of(pid) != inum || netns_open(pid, &fd, &found) < 0)
+			continue;
+		if (found == inum) {
+			*ret_fd = fd;
+			return 0;
+		}
+		close(fd);
+	}
+	return -ENOENT;
+}
+
+/* One that nobody is in and that has no name is gone, and its filters with it. */
+static int remove_in(const char *pin_dir, uint32_t inum, struct error *error)
+{
+	_cleanup_close_ int fd = -1, back = -1;
+	uint32_t own;
+	int r;
+
+	r = netns_open(0, &back, &own);
+	if (r < 0)
+		return fail(error, -r, "cannot open the network namespace: %s", strerror(-r));
+	if (own == inum)
+		return attach_remove_clsact(pin_dir, error);
+	if (netns_open_named(inum, &fd) < 0 && open_by_process(inum, &fd) < 0)
+		return 0;
+	r = netns_enter(fd);
+	if (r < 0)
+		return fail(error, -r, "cannot enter the network namespace %" PRIu32 ", in which filters are left: %s; in it, run: tc qdisc del dev INTERFACE clsact",
+			    inum, strerror(-r));
+	r = attach_remove_clsact(pin_dir, error);
+	netns_enter(back);
+	return r;
+}
+
+/* The mark's namespace is done with: what the marks say of it is no longer so. */
+static void remove_marks(DIR *directory, uint32_t netns)
+{
+	struct dirent *entry;
+
+	rewinddir(directory);
+	while ((entry = readdir(directory)))
+		if (netns_of_mark(entry->d_name) == netns)
+			unlinkat(dirfd(directory), entry->d_name, AT_REMOVEDIR);
+	rewinddir(directory);
+}
+
+int remove_clsact(const char *pin_dir, remove_keep keep, void *data, struct error *error)
+{
+	_cleanup_closedir_ DIR *directory = opendir(pin_dir);
+	struct dirent *entry;
+	struct error later;
+	int first = 0;
+
+	while (directory && (entry = readdir(directory))) {
+		uint32_t netns = netns_of_mark(entry->d_name);
+		int r;
+
+		if (!netns || (keep && keep(netns, data)))
+			continue;
+		r = remove_in(pin_dir, netns, first ? &later : error);
+		if (first == 0)
+			first = r;
+		remove_marks(directory, netns);
+	}
+	return first;
+}
+
+int remove_all(const char *pin_dir, struct error *error)
+{
+	int r;
+
+	r = attach_sweep(pin_dir, NULL, NULL, error);
+	if (r == 0)
+		r = attach_remove_clsact(pin_dir, error); /* also those whose marks went with their bpffs */
+	if (r == 0)
+		r = programs_unpin(pin_dir, error);
+	if (r == 0)
+		r = remove_clsact(pin_dir, NULL, NULL, error);
+	rmdir(pin_dir);
+	return r;
+}
+
+int remove_leftovers(const char *pin_dir, struct error *error)
+{
+	_cleanup_close_ int lock_fd = -1;
+	int r;
+
+	if (access(pin_dir, F_OK) < 0 && errno == EACCES)
+		return fail(error, EACCES, "cannot look into %s: %s", pin_dir, strerror(EACCES));
+	if (!mounts_is_bpffs(pin_dir))
+		return 0; /* nothing is pinned there */
+	r = mounts_lock_pin_dir(pin_dir, &lock_fd, error);
+	if (r < 0)
+		return r;
+	programs_silence_libbpf();
+	return remove_all(pin_dir, error);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Undoing what controllers did, also those that are gone. What was not ours stays. */
+#ifndef STUBSIEVE_REMOVE_H
+#define STUBSIEVE_REMOVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "error.h"
+
+/* Everything pinned in this directory, and the clsact filters of every network namespace that it tells of. */
+int remove_all(const char *pin_dir, struct error *error);
+
+/*
+ * The same for a controller that does not run. Call it with the lock of run_dir held. ERROR_ALREADY_RUNNING if a
+ * controller with another run directory pins there.
+ */
+int remove_leftovers(const char *pin_dir, struct error *error);
+
+/*
+ * The clsact filters in the namespaces that `keep` does not want (NULL: in all), and their marks. An error tells of
+ * a namespace that could not be entered.
+ */
+typedef bool (*remove_keep)(uint32_t netns, void *data);
+int remove_clsact(const char *pin_dir, remove_keep keep, void *data, struct error *error);
+
+#endif
