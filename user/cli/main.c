@@ -12,6 +12,7 @@ static const struct command commands[] = {
 	{ "status", "[--json]", "tell what the controller does and has counted", command_status },
 	{ "connectivity", "[--json]", "tell what this network namespace has of IPv4 and IPv6", command_connectivity },
 	{ "explain", "NAME [--json]", "tell why a query would be answered or not", command_explain },
+	{ "exec", "[--exempt] -- CMD...", "run a command in the filter, or outside of it", command_exec },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
