@@ -8,6 +8,7 @@
 
 #include "attach.h"
 
+#define TCX_INGRESS ((enum bpf_attach_type)46)
 #define TCX_EGRESS ((enum bpf_attach_type)47)
 #define PROGRAMS_MAX 8
 
@@ -25,7 +26,7 @@ static uint32_t netns_inum(void)
 
 static struct attachments fresh_attachments(void)
 {
-	return (struct attachments){ .pin_dir = pin_dir, .netns = netns_inum(), .has_tcx = true };
+	return (struct attachments){ .pin_dir = pin_dir, .netns = netns_inum(), .has_tcx = true, .filters = true };
 }
 
 static int enter(void **state)
@@ -189,8 +190,8 @@ static void every_interface_gets_the_program_once_and_a_pin(void **state)
 			const struct attached *entry = find_entry(devices[i]);
 
 			assert_non_null(entry);
-			assert_int_equal(entry->hook, ATTACH_TCX);
-			assert_int_equal(id_of_link(entry->link_fd), pinned_link(if_nametoindex(devices[i])));
+			assert_int_equal(entry->side[ATTACH_EGRESS].hook, ATTACH_TCX);
+			assert_int_equal(id_of_link(entry->side[ATTACH_EGRESS].link_fd), pinned_link(if_nametoindex(devices[i])));
 			expect_ours_alone(devices[i]);
 		}
 	}
@@ -215,11 +216,11 @@ static void a_device_that_no_answer_can_be_made_on_is_left_alone(void **state)
 	set_type(ppp, "ppp0", ARPHRD_PPP);
 	reconcile();
 	assert_int_equal(attachments.count, 3);
-	assert_int_equal(find_entry("can0")->hook, ATTACH_NONE);
-	assert_int_equal(find_entry("can0")->link_fd, -1);
+	assert_int_equal(find_entry("can0")->side[ATTACH_EGRESS].hook, ATTACH_NONE);
+	assert_int_equal(find_entry("can0")->side[ATTACH_EGRESS].link_fd, -1);
 	expect_nothing("can0");
 	assert_false(is_pinned(if_nametoindex("can0")));
-	assert_int_equal(find_entry("ppp0")->hook, ATTACH_NONE);
+	assert_int_equal(find_entry("ppp0")->side[ATTACH_EGRESS].hook, ATTACH_NONE);
 	expect_nothing("ppp0");
 	close(can);
 	close(ppp);
@@ -313,7 +314,20 @@ static void a_later_controller_puts_its_program_on_the_same_link(void **state)
 	expect_ours_alone("lo");
 }
 
-static void a_defunct_pin_is_removed(void **state)
+static bool keep_held(const struct attach_pin *pin, void *data)
+{
+	return attach_holds(data, pin);
+}
+
+static void sweep(void)
+{
+	struct error error = {};
+
+	if (attach_sweep(pin_dir, keep_held, &attachments, &error) != 0)
+		fail_msg("%s", error.text);
+}
+
+static void a_defunct_pin_is_swept(void **state)
 {
 	uint32_t h0 = if_nametoindex("h0");
 
@@ -321,8 +335,9 @@ static void a_defunct_pin_is_removed(void **state)
 	reconcile();
 	start_anew(SIEVE_ACTION_ANSWER);
 	run("ip link del dev h0");
-	assert_true(is_pinned(h0));
 	reconcile();
+	assert_true(is_pinned(h0));
+	sweep();
 	assert_false(is_pinned(h0));
 	assert_true(is_pinned(1));
 }
@@ -359,7 +374,7 @@ static void a_link_that_somebody_detached_is_made_again(void **state)
 {
 	(void)state;
 	reconcile();
-	assert_int_equal(bpf_link_detach(find_entry("h0")->link_fd), 0);
+	assert_int_equal(bpf_link_detach(find_entry("h0")->side[ATTACH_EGRESS].link_fd), 0);
 	expect_nothing("h0");
 	reconcile();
 	expect_ours_alone("h0");
@@ -424,7 +439,9 @@ static void a_link_that_cannot_be_pinned_is_not_left_attached(void **state)
 	before = count_descriptors();
 	assert_int_equal(attach_reconcile(&attachments, programs, &error), -EEXIST);
 	assert_non_null(strstr(error.text, first));
-	assert_int_equal(attachments.count, 1);
+	assert_false(attached_anywhere(find_entry("lo")));
+	assert_false(attached_anywhere(find_entry("h1")));
+	assert_true(attached_anywhere(find_entry("h0")));
 	expect_nothing("lo");
 	expect_nothing("h1");
 	expect_ours_alone("h0"); /* the others are done all the same */
@@ -479,7 +496,7 @@ static void foreign_programs_stay_and_the_order_is_as_configured(void **state)
 	close(foreign[1]);
 }
 
-static void links_of_another_namespace_are_let_go(void **state)
+static void links_of_another_namespace_stay_until_they_are_swept(void **state)
 {
 	uint32_t before = netns_inum();
 	char path[2 * PATH_MAX];
@@ -494,6 +511,8 @@ static void links_of_another_namespace_are_let_go(void **state)
 	fresh_netns();
 	attachments = fresh_attachments();
 	reconcile();
+	assert_int_equal(access(path, F_OK), 0);
+	sweep();
 	assert_int_equal(access(path, F_OK), -1);
 	expect_ours_alone("lo");
 	close(link);
@@ -516,7 +535,7 @@ static bool keep_wish(const struct attach_pin *pin, void *data)
 
 static void a_sweep_keeps_what_is_wanted_and_what_is_not_ours(void **state)
 {
-	static const char *const others[] = { "tcx-", "tcx-1", "tcx-1-2x", "tcx-1-2-3", "xtcx-1-2", "cgroup-", "cgroup-5y",
+	static const char *const others[] = { "tcx-", "tcx-1", "tcx-1-2x", "tcx-1-2-3", "xtcx-1-2", "gateway-1", "gateway-1-2-",  "cgroup-", "cgroup-5y",
 					      "cgroup-x", "clsact-1-2", "link" };
 	struct wish wish = { .ifindex = if_nametoindex("h0") };
 	struct error error = {};
@@ -561,6 +580,59 @@ static void nothing_is_swept_where_nothing_is(void **state)
 	assert_int_equal(mkdir(path, 0700), 0);
 	assert_int_equal(attach_sweep(pin_dir, NULL, NULL, &error), 0);
 	assert_int_equal(access(path, F_OK), 0); /* no link, so none of ours */
+}
+
+static void what_is_removed_is_detached_and_unpinned(void **state)
+{
+	unsigned int before = count_descriptors();
+
+	(void)state;
+	reconcile();
+	attach_remove(&attachments);
+	assert_int_equal(attachments.count, 0);
+	expect_nothing("lo");
+	expect_nothing("h0");
+	assert_false(is_pinned(1));
+	assert_false(is_pinned(if_nametoindex("h0")));
+	assert_int_equal(count_descriptors(), before);
+	reconcile();
+	expect_ours_alone("h0");
+}
+
+/* Which interfaces the gateway program goes to is asked anew each time: they can be renamed. */
+static void a_gateway_is_known_by_its_name(void **state)
+{
+	char *patterns[] = { "h[0-9]", "uplink" };
+	char path[2 * PATH_MAX];
+	__u32 ids[PROGRAMS_MAX], count = PROGRAMS_MAX;
+	const struct programs_request request = { .pin_dir = pin_dir, .max_netns = SANDBOX_NETNS_MAX, .gateway = true };
+
+	(void)state;
+	programs_free(programs);
+	programs = load_programs_as(SIEVE_ACTION_ANSWER, request);
+	attachments.gateways = patterns;
+	attachments.gateway_count = ARRAY_COUNT(patterns);
+	run("ip link set dev h1 name other");
+	reconcile();
+	assert_int_equal(find_entry("h0")->side[ATTACH_INGRESS].hook, ATTACH_TCX);
+	assert_int_equal(find_entry("h0")->side[ATTACH_EGRESS].hook, ATTACH_TCX);
+	assert_int_equal(find_entry("other")->side[ATTACH_INGRESS].hook, ATTACH_NONE);
+	assert_int_equal(find_entry("lo")->side[ATTACH_INGRESS].hook, ATTACH_NONE);
+	assert_int_equal(bpf_prog_query((int)if_nametoindex("h0"), TCX_INGRESS, 0, NULL, ids, &count), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(ids[0], program_id(programs_gateway_fd(programs)));
+	snprintf(path, sizeof(path), "%s/gateway-%u-%u", pin_dir, netns_inum(), if_nametoindex("h0"));
+	assert_int_equal(access(path, F_OK), 0);
+	run("ip link set dev h0 name third && ip link set dev other name uplink");
+	reconcile();
+	assert_int_equal(find_entry("third")->side[ATTACH_INGRESS].hook, ATTACH_NONE);
+	assert_int_equal(find_entry("third")->side[ATTACH_EGRESS].hook, ATTACH_TCX);
+	assert_int_equal(find_entry("uplink")->side[ATTACH_INGRESS].hook, ATTACH_TCX);
+	assert_int_equal(access(path, F_OK), -1);
+	attach_remove(&attachments);
+	count = PROGRAMS_MAX;
+	assert_int_equal(bpf_prog_query((int)if_nametoindex("uplink"), TCX_INGRESS, 0, NULL, ids, &count), 0);
+	assert_int_equal(count, 0);
 }
 
 static void no_descriptor_is_left_open(void **state)
@@ -805,7 +877,7 @@ int main(void)
 		WITH_VETH(a_renamed_interface_keeps_its_link),
 		WITH_VETH(an_interface_that_moves_to_another_namespace_is_let_go),
 		WITH_VETH(a_later_controller_puts_its_program_on_the_same_link),
-		WITH_VETH(a_defunct_pin_is_removed),
+		WITH_VETH(a_defunct_pin_is_swept),
 		WITH_VETH(a_device_with_the_index_of_one_that_is_gone_gets_a_link_of_its_own),
 		WITH_VETH(a_device_that_was_made_again_meanwhile_is_attached_to),
 		WITH_VETH(a_link_that_somebody_detached_is_made_again),
@@ -813,9 +885,11 @@ int main(void)
 		WITH_VETH(a_pinned_link_to_another_device_is_replaced),
 		WITH_VETH(a_link_that_cannot_be_pinned_is_not_left_attached),
 		WITH_VETH(foreign_programs_stay_and_the_order_is_as_configured),
-		WITH_VETH(links_of_another_namespace_are_let_go),
+		WITH_VETH(links_of_another_namespace_stay_until_they_are_swept),
 		WITH_VETH(a_sweep_keeps_what_is_wanted_and_what_is_not_ours),
 		WITH_VETH(nothing_is_swept_where_nothing_is),
+		WITH_VETH(what_is_removed_is_detached_and_unpinned),
+		WITH_VETH(a_gateway_is_known_by_its_name),
 		WITH_VETH(no_descriptor_is_left_open),
 		WITH_CGROUP(a_cgroup_gets_the_program_once_whoever_attaches),
 		WITH_CGROUP(a_pin_of_another_cgroups_link_is_replaced),

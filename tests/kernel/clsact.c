@@ -281,7 +281,7 @@ static void a_device_that_comes_back_is_like_a_new_one(void **state)
 
 static void all_interfaces_are_freed_at_once_but_of_foreign_filters(void **state)
 {
-	struct attachments attachments = { .pin_dir = pin_dir, .netns = h0.netns };
+	struct attachments attachments = { .pin_dir = pin_dir, .netns = h0.netns, .filters = true };
 	int foreign = load_foreign(BPF_PROG_TYPE_SCHED_CLS, -1);
 	struct error error = {};
 
@@ -290,8 +290,8 @@ static void all_interfaces_are_freed_at_once_but_of_foreign_filters(void **state
 	attach_foreign("h1", BPF_TC_EGRESS, 1, 1, foreign);
 	assert_int_equal(attach_reconcile(&attachments, programs, &error), 0);
 	for (size_t i = 0; i < attachments.count; i++) {
-		assert_int_equal(attachments.entries[i].hook, ATTACH_CLSACT);
-		assert_int_equal(attachments.entries[i].link_fd, -1);
+		assert_int_equal(attachments.entries[i].side[ATTACH_EGRESS].hook, ATTACH_CLSACT);
+		assert_int_equal(attachments.entries[i].side[ATTACH_EGRESS].link_fd, -1);
 		assert_int_equal(program_in_our_place(attachments.entries[i].link.name, BPF_TC_EGRESS), ours());
 	}
 	assert_int_equal(attachments.count, 3);
@@ -305,15 +305,18 @@ static void all_interfaces_are_freed_at_once_but_of_foreign_filters(void **state
 
 static void an_interface_in_the_way_is_named_and_the_others_are_attached_to(void **state)
 {
-	struct attachments attachments = { .pin_dir = pin_dir, .netns = h0.netns };
+	struct attachments attachments = { .pin_dir = pin_dir, .netns = h0.netns, .filters = true };
 	struct error error = {};
+	size_t attached = 0;
 
 	(void)state;
 	run("tc qdisc add dev h0 ingress");
 	assert_int_equal(attach_reconcile(&attachments, programs, &error), -EBUSY);
 	assert_non_null(strstr(error.text, "cannot attach to h0"));
 	assert_non_null(strstr(error.text, "tc qdisc show dev h0"));
-	assert_int_equal(attachments.count, 2);
+	for (size_t i = 0; i < attachments.count; i++)
+		attached += attached_anywhere(&attachments.entries[i]);
+	assert_int_equal(attached, 2);
 	assert_int_equal(program_in_our_place("lo", BPF_TC_EGRESS), ours());
 	assert_int_equal(program_in_our_place("h1", BPF_TC_EGRESS), ours());
 	run("tc qdisc del dev h0 ingress");

@@ -45,7 +45,7 @@ static void open_namespace(void)
 {
 	struct error error = {};
 
-	if (namespace_open(&namespace, &config, programs, &error) != 0)
+	if (namespace_open(&namespace, &config, programs, true, &error) != 0)
 		fail_msg("%s", error.text);
 }
 
@@ -99,7 +99,7 @@ static void work_for(uint64_t ns)
 
 	while ((now = clock_monotonic_ns()) < end) {
 		struct pollfd ready = { .fd = rtnl_monitor_fd(namespace.monitor), .events = POLLIN };
-		uint64_t due = namespace_due(&namespace, now);
+		uint64_t due = namespace_due(&namespace);
 
 		if (!due || due > end)
 			due = end;
@@ -193,17 +193,17 @@ static void a_route_that_goes_acts_after_settling(void **state)
 	run("ip -4 route add 192.0.2.0/24 dev h0 && ip -6 route add 2001:db8::/32 dev h0");
 	open_namespace();
 	assert_published(SIEVE_CONNECTED, SIEVE_CONNECTED);
-	assert_true(namespace_due(&namespace, clock_monotonic_ns()) > clock_monotonic_ns() + 20 * CLOCK_SECOND_NS);
+	assert_true(namespace_due(&namespace) > clock_monotonic_ns() + 20 * CLOCK_SECOND_NS);
 	run("ip -6 route del 2001:db8::/32 dev h0");
 	work_until_idle();
 	assert_published(SIEVE_CONNECTED, SIEVE_SETTLING);
 	assert_false(namespace.seen.family[SIEVE_IPV6].route);
 	now = clock_monotonic_ns();
-	assert_in_range(namespace_due(&namespace, now), now, now + SETTLE_NS);
+	assert_in_range(namespace_due(&namespace), now, now + SETTLE_NS);
 	work_for(SETTLE_NS);
 	assert_published(SIEVE_CONNECTED, SIEVE_USELESS);
 	assert_generation_is_the_kernels();
-	assert_true(namespace_due(&namespace, clock_monotonic_ns()) > clock_monotonic_ns() + 20 * CLOCK_SECOND_NS);
+	assert_true(namespace_due(&namespace) > clock_monotonic_ns() + 20 * CLOCK_SECOND_NS);
 }
 
 /* Routes that vanish without a message of their own. */
@@ -237,7 +237,7 @@ static void a_change_is_looked_at_twice(void **state)
 	namespace_read(&namespace, clock_monotonic_ns());
 	namespace_work(&namespace, clock_monotonic_ns());
 	assert_int_equal(namespace.surveys, before + 1); /* at once */
-	assert_true(namespace_due(&namespace, clock_monotonic_ns()) > 0);
+	assert_true(namespace_due(&namespace) > 0);
 	work_until_idle();
 	assert_int_equal(namespace.surveys, before + 2); /* and behind it */
 }
@@ -313,7 +313,7 @@ static void what_is_seen_in_another_namespace_is_not_published(void **state)
 	work_until_idle();
 	assert_false(namespace.is_clean);
 	assert_published(SIEVE_CONNECTED, SIEVE_CONNECTED);
-	assert_true(namespace_due(&namespace, clock_monotonic_ns()) > 0); /* it is tried again */
+	assert_true(namespace_due(&namespace) > 0); /* it is tried again */
 	assert_int_equal(setns(home, CLONE_NEWNET), 0);
 	work_until_idle();
 	assert_true(namespace.is_clean);
@@ -337,11 +337,11 @@ static void a_look_clears_the_wake_up_call(void **state)
 
 static const struct connectivity_family *detail_of(enum sieve_family family)
 {
-	const struct connectivity *detail = namespace_detail(&namespace);
+	static struct connectivity detail;
 
-	assert_non_null(detail);
-	assert_true(detail->complete);
-	return &detail->family[family];
+	assert_int_equal(namespace_detail(&namespace, &detail), 0);
+	assert_true(detail.complete);
+	return &detail.family[family];
 }
 
 static void details_are_there_when_asked_for(void **state)
@@ -375,12 +375,11 @@ static void interfaces_that_come_are_attached_to_from_then_on(void **state)
 	struct error error = {};
 
 	(void)state;
-	setenv("STUBSIEVE_HOOK", "clsact", 1); /* any kernel has it */
 	open_namespace();
 	run("ip link add early0 type veth peer name early1");
 	work_until_idle();
 	assert_int_equal(namespace.attachments.count, 0);
-	assert_int_equal(namespace_attach(&namespace, &error), 0);
+	assert_int_equal(namespace_attach(&namespace, false, &error), 0);
 	assert_int_equal(namespace.attachments.count, 5);
 	run("ip link add late0 type veth peer name late1");
 	work_until_idle();
@@ -388,7 +387,6 @@ static void interfaces_that_come_are_attached_to_from_then_on(void **state)
 	run("ip link del dev late0");
 	work_until_idle();
 	assert_int_equal(namespace.attachments.count, 5);
-	unsetenv("STUBSIEVE_HOOK");
 }
 
 /* What goes to stderr meanwhile; the text is the caller's. */
@@ -427,55 +425,54 @@ static void what_cannot_be_attached_to_is_told_of_once(void **state)
 	int times = 0;
 
 	(void)state;
-	setenv("STUBSIEVE_HOOK", "clsact", 1);
 	open_namespace();
-	assert_int_equal(namespace_attach(&namespace, &error), 0);
+	assert_int_equal(namespace_attach(&namespace, false, &error), 0);
 	text = complaints_while(make_two_in_the_way);
 	for (found = text; (found = strstr(found, "cannot attach to bad0")); found++)
 		times++;
 	if (times != 1)
 		fail_msg("told %d times: %s", times, text);
 	free(text);
-	unsetenv("STUBSIEVE_HOOK");
-}
-
-static void a_name_under_run_netns_is_found(void **state)
-{
-	char name[16] = "untouched";
-
-	(void)state;
-	assert_int_equal(mount("none", "/run", "tmpfs", 0, NULL), 0); /* in our mount namespace */
-	assert_false(namespace_name(inum(), name, sizeof(name)));
-	run("mkdir /run/netns && touch /run/netns/other /run/netns/blue /run/netns/.hidden");
-	assert_false(namespace_name(inum(), name, sizeof(name)));
-	run("mount --bind /proc/self/ns/net /run/netns/.hidden");
-	assert_false(namespace_name(inum(), name, sizeof(name)));
-	run("mount --bind /proc/self/ns/net /run/netns/blue");
-	assert_false(namespace_name(inum() + 1, name, sizeof(name)));
-	assert_string_equal(name, "untouched");
-	assert_false(namespace_name(inum(), name, 4)); /* no room */
-	assert_string_equal(name, "untouched");
-	assert_true(namespace_name(inum(), name, 5));
-	assert_string_equal(name, "blue");
-	assert_int_equal(umount2("/run", MNT_DETACH), 0);
 }
 
 static void closing_leaves_attachments_and_no_descriptor(void **state)
 {
 	unsigned int before = count_descriptors();
+	struct connectivity detail;
 	struct error error = {};
 
 	(void)state;
 	for (int i = 0; i < 3; i++) {
 		open_namespace();
-		assert_int_equal(namespace_attach(&namespace, &error), 0);
+		assert_int_equal(namespace_attach(&namespace, false, &error), 0);
 		work_until_idle();
-		namespace_detail(&namespace);
+		namespace_detail(&namespace, &detail);
 		namespace_close(&namespace);
 	}
 	assert_int_equal(count_descriptors(), before);
 	run("test -n \"$(ls %s | grep tcx-)\" || tc filter show dev lo egress | grep -q sieve", pin_dir);
 	assert_int_equal(attach_sweep(pin_dir, NULL, NULL, &error), 0);
+}
+
+static void what_is_removed_is_detached_and_withdrawn(void **state)
+{
+	char path[2 * PATH_MAX];
+	struct sieve_netns seen;
+	uint32_t key = inum();
+	struct error error = {};
+	int fd;
+
+	(void)state;
+	open_namespace();
+	assert_int_equal(namespace_attach(&namespace, false, &error), 0);
+	run("tc filter show dev h0 egress | grep -q sieve_egress");
+	namespace_remove(&namespace);
+	run("! tc filter show dev h0 egress | grep -q sieve_egress");
+	snprintf(path, sizeof(path), "%s/netns-%d", pin_dir, SIEVE_ABI_VERSION);
+	fd = bpf_obj_get(path);
+	assert_true(fd >= 0);
+	assert_int_not_equal(bpf_map_lookup_elem(fd, &key, &seen), 0);
+	close(fd);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, enter, leave)
@@ -501,7 +498,7 @@ int main(void)
 		TEST(details_follow_routes_that_do_not_matter_to_the_verdict),
 		TEST(interfaces_that_come_are_attached_to_from_then_on),
 		TEST(what_cannot_be_attached_to_is_told_of_once),
-		TEST(a_name_under_run_netns_is_found),
+		TEST(what_is_removed_is_detached_and_withdrawn),
 		TEST(closing_leaves_attachments_and_no_descriptor),
 	};
 

@@ -59,9 +59,10 @@ static void notify_ready(void)
 static void ready(struct controller *controller, void *data)
 {
 	(void)data;
-	fprintf(stderr, "stubsieve: ready: action %s, %s, %zu network namespaces\n",
+	fprintf(stderr, "stubsieve: ready: action %s, %s, %zu network namespace%s\n",
 		config_action_name(controller->config->action),
-		controller->scope.whole_host ? "the whole host" : "some cgroups", controller->namespaces.count);
+		controller->scope.whole_host ? "the whole host" : "some cgroups", controller->namespaces.count,
+		controller->namespaces.count == 1 ? "" : "s");
 	notify_ready();
 }
 
