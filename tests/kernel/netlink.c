@@ -4,6 +4,7 @@
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
+#include "clock.h"
 #include "netlink.h"
 
 static int enter(void **state)
@@ -29,14 +30,37 @@ static int take(const struct nlmsghdr *message, void *data)
 	return seen->answer;
 }
 
-static int dump_routes(unsigned char family, uint16_t answer, struct seen *seen)
+#define ROUTE_REQUEST NLMSG_SPACE(sizeof(struct rtmsg))
+
+static struct nlmsghdr *ask_for_routes(char buffer[ROUTE_REQUEST], unsigned char family)
 {
-	_Alignas(struct nlmsghdr) char buffer[NLMSG_SPACE(sizeof(struct rtmsg))];
 	struct nlmsghdr *request = netlink_dump_request(buffer, RTM_GETROUTE);
 	struct rtmsg *header = mnl_nlmsg_put_extra_header(request, sizeof(*header));
 
 	header->rtm_family = family;
-	return netlink_dump(request, answer, take, seen);
+	return request;
+}
+
+static int dump_routes(unsigned char family, uint16_t answer, struct seen *seen)
+{
+	_Alignas(struct nlmsghdr) char buffer[ROUTE_REQUEST];
+
+	return netlink_dump(ask_for_routes(buffer, family), answer, take, seen);
+}
+
+/* Returns the number of routes that were handed over. */
+static unsigned int dump_next(struct netlink_dumps *dumps, int answer, int want)
+{
+	_Alignas(struct nlmsghdr) char buffer[ROUTE_REQUEST];
+	struct seen seen = { .answer = answer };
+
+	assert_int_equal(netlink_dumps_next(dumps, ask_for_routes(buffer, AF_INET), RTM_NEWROUTE, take, &seen), want);
+	return seen.messages;
+}
+
+static void add_many_routes(void)
+{
+	run("for n in $(seq 0 4999); do echo route add 10.$((n / 250)).$((n %% 250)).0/24 dev h0; done | ip -batch -");
 }
 
 static void add_routes(void)
@@ -62,7 +86,7 @@ static void a_dump_of_many_datagrams_is_read_to_its_end(void **state)
 
 	(void)state;
 	assert_int_equal(dump_routes(AF_INET, RTM_NEWROUTE, &before), 0);
-	run("for n in $(seq 0 4999); do echo route add 10.$((n / 250)).$((n %% 250)).0/24 dev h0; done | ip -batch -");
+	add_many_routes();
 	assert_int_equal(dump_routes(AF_INET, RTM_NEWROUTE, &after), 0);
 	assert_int_equal(after.messages, before.messages + 5000);
 }
@@ -123,16 +147,99 @@ static void an_error_of_the_kernel_is_told(void **state)
 	assert_int_equal(netlink_dump(request, RTM_NEWROUTE, take, &seen), -EOPNOTSUPP);
 }
 
+static ino_t inode_of(int fd)
+{
+	struct stat status;
+
+	assert_int_equal(fstat(fd, &status), 0);
+	return status.st_ino;
+}
+
+static void one_dump_follows_the_other_on_a_socket(void **state)
+{
+	struct netlink_dumps dumps;
+	unsigned int all;
+	ino_t inode;
+
+	(void)state;
+	add_routes();
+	assert_int_equal(netlink_dumps_open(&dumps, 0), 0);
+	inode = inode_of(dumps.fd);
+	all = dump_next(&dumps, 0, 0);
+	assert_true(all >= 5);
+	assert_int_equal(dump_next(&dumps, 0, 0), all);
+	assert_int_equal(inode_of(dumps.fd), inode);
+	netlink_dumps_close(&dumps);
+	assert_int_equal(dumps.fd, -1);
+}
+
+/* All but the end of a short dump has been said when it is left. */
+static void a_short_dump_that_was_left_keeps_its_socket(void **state)
+{
+	struct netlink_dumps dumps;
+	unsigned int all;
+	ino_t inode;
+
+	(void)state;
+	add_routes();
+	assert_int_equal(netlink_dumps_open(&dumps, 0), 0);
+	inode = inode_of(dumps.fd);
+	assert_int_equal(dump_next(&dumps, 1, 0), 1);
+	assert_int_equal(dump_next(&dumps, -EXDEV, -EXDEV), 1);
+	assert_int_equal(dump_next(&dumps, 1, 0), 1);
+	all = dump_next(&dumps, 0, 0);
+	assert_true(all >= 5);
+	assert_int_equal(inode_of(dumps.fd), inode);
+	netlink_dumps_close(&dumps);
+}
+
+static void a_long_dump_that_was_left_is_in_nobodys_way(void **state)
+{
+	struct netlink_dumps dumps;
+	ino_t inode;
+
+	(void)state;
+	add_many_routes();
+	assert_int_equal(netlink_dumps_open(&dumps, 0), 0);
+	inode = inode_of(dumps.fd);
+	assert_int_equal(dump_next(&dumps, 1, 0), 1);
+	assert_true(dump_next(&dumps, 0, 0) >= 5000);
+	assert_int_not_equal(inode_of(dumps.fd), inode);
+	assert_int_equal(dump_next(&dumps, -EXDEV, -EXDEV), 1);
+	assert_true(dump_next(&dumps, 0, 0) >= 5000);
+	netlink_dumps_close(&dumps);
+}
+
+static void all_dumps_together_keep_to_their_budget(void **state)
+{
+	struct netlink_dumps dumps;
+
+	(void)state;
+	add_routes();
+	assert_int_equal(netlink_dumps_open(&dumps, 50 * CLOCK_MILLISECOND_NS), 0);
+	assert_true(dump_next(&dumps, 0, 0) >= 5);
+	pause_ms(60);
+	assert_int_equal(dump_next(&dumps, 0, -ETIMEDOUT), 0);
+	netlink_dumps_close(&dumps);
+}
+
 static void a_dump_leaves_no_descriptor_open(void **state)
 {
 	struct seen all = {}, first = { .answer = 1 }, error = { .answer = -EXDEV };
 	unsigned int before = count_descriptors();
+	struct netlink_dumps dumps;
 
 	(void)state;
 	add_routes();
 	dump_routes(AF_INET, RTM_NEWROUTE, &all);
 	dump_routes(AF_INET, RTM_NEWROUTE, &first);
 	dump_routes(AF_INET, RTM_NEWROUTE, &error);
+	add_many_routes();
+	dump_routes(AF_INET, RTM_NEWROUTE, &first);
+	assert_int_equal(netlink_dumps_open(&dumps, 0), 0);
+	dump_next(&dumps, 1, 0);
+	dump_next(&dumps, 1, 0);
+	netlink_dumps_close(&dumps);
 	assert_int_equal(count_descriptors(), before);
 }
 
@@ -206,6 +313,10 @@ int main(void)
 		cmocka_unit_test_setup(the_handlers_error_ends_a_dump, enter),
 		cmocka_unit_test_setup(a_request_that_the_kernel_does_not_understand_is_refused, enter),
 		cmocka_unit_test_setup(an_error_of_the_kernel_is_told, enter),
+		cmocka_unit_test_setup(one_dump_follows_the_other_on_a_socket, enter),
+		cmocka_unit_test_setup(a_short_dump_that_was_left_keeps_its_socket, enter),
+		cmocka_unit_test_setup(a_long_dump_that_was_left_is_in_nobodys_way, enter),
+		cmocka_unit_test_setup(all_dumps_together_keep_to_their_budget, enter),
 		cmocka_unit_test_setup(a_dump_leaves_no_descriptor_open, enter),
 		cmocka_unit_test_setup(a_datagram_of_a_process_counts_for_nothing, enter),
 		cmocka_unit_test_setup(a_datagram_that_does_not_fit_is_told_as_lost, enter),

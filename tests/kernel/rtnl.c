@@ -130,6 +130,27 @@ static void a_verdict_looks_on_for_router_advertisements_if_ipv4_is_missing(void
 	assert_true(detail().family[SIEVE_IPV6].ra_route);
 }
 
+static void a_survey_keeps_to_its_budget(void **state)
+{
+	struct connectivity connectivity = { .complete = true };
+	struct rtnl_request request = { .detail = true, .budget_ns = 1 };
+
+	(void)state;
+	make_link();
+	assert_int_equal(rtnl_survey(&request, &connectivity), -ETIMEDOUT);
+	assert_true(connectivity.complete);
+	run("for n in $(seq 0 49999); do echo route add 10.$((n / 250)).$((n % 250)).0/24 dev h0; done | ip -batch -");
+	request.budget_ns = 2000000;
+	assert_int_equal(rtnl_survey(&request, &connectivity), -ETIMEDOUT);
+	request.budget_ns = 0;
+	assert_int_equal(rtnl_survey(&request, &connectivity), 0);
+	/* not even a table of that size takes long until the first route */
+	request.detail = false;
+	request.budget_ns = 1000000000;
+	assert_int_equal(rtnl_survey(&request, &connectivity), 0);
+	assert_true(connectivity.family[SIEVE_IPV4].route);
+}
+
 static void a_verdict_by_addresses_needs_no_route(void **state)
 {
 	struct connectivity it;
@@ -452,6 +473,7 @@ int main(void)
 		cmocka_unit_test_setup(a_verdict_stops_at_the_first_counting_route, enter_fresh_netns),
 		cmocka_unit_test_setup(a_verdict_looks_on_for_router_advertisements_if_ipv4_is_missing,
 				       enter_fresh_netns),
+		cmocka_unit_test_setup(a_survey_keeps_to_its_budget, enter_fresh_netns),
 		cmocka_unit_test_setup(a_verdict_by_addresses_needs_no_route, enter_fresh_netns),
 		cmocka_unit_test_setup(routes_by_ignored_interfaces_do_not_count, enter_fresh_netns),
 		cmocka_unit_test_setup(a_multipath_route_counts_by_the_leg_that_is_not_ignored, enter_fresh_netns),

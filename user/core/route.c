@@ -57,12 +57,18 @@ static int leg_take(struct leg *leg, enum sieve_family family, const struct attr
 	}
 }
 
+/* As far as it can be said without a look at its legs. */
+static bool leads_somewhere(const struct route *route)
+{
+	return route->type == RTN_UNICAST && !(route->flags & RTM_F_CLONED) && !prefix_is_local(&route->destination);
+}
+
 /* The first leg that counts is kept; later ones cannot take it away. */
 static void route_offer_leg(struct route *route, const struct leg *leg, const struct devices *devices)
 {
 	unsigned int traits;
 
-	if (route->live || leg->dead)
+	if (route->live || leg->dead || !leads_somewhere(route))
 		return;
 	traits = leg->ifindex ? device_traits(devices, leg->ifindex) : 0;
 	if (traits & DEVICE_LOOPBACK)
@@ -207,20 +213,14 @@ int route_decode(const struct nlmsghdr *message, const struct devices *devices, 
 	return 0;
 }
 
-/* Whatever its legs are. */
-static bool leads_somewhere(const struct route *route)
-{
-	return route->type == RTN_UNICAST && !(route->flags & RTM_F_CLONED) && !prefix_is_local(&route->destination);
-}
-
 bool route_counts(const struct route *route)
 {
-	return route->live && leads_somewhere(route);
+	return route->live;
 }
 
 bool route_is_ignored(const struct route *route)
 {
-	return !route->live && route->ignored_ifindex && leads_somewhere(route);
+	return !route->live && route->ignored_ifindex;
 }
 
 bool route_same_key(const struct route *one, const struct route *other)

@@ -5,23 +5,16 @@
 #include <linux/netlink.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
-#include <time.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "clock.h"
 
 /* The kernel fills at most 32 KiB at once. */
 #define DUMP_BUFFER (32 * 1024)
 
-/* A socket of its own for every dump: no other sequence number is ever used on it. */
+/* Of every request: what was sent before on the same socket has been answered. */
 #define SEQUENCE 1
-
-/* One dump under way. */
-struct dump {
-	struct mnl_socket *socket;
-	uint16_t answer;
-	netlink_handler handler;
-	void *data;
-	uint64_t deadline; /* CLOCK_MONOTONIC, ns */
-};
 
 ssize_t netlink_receive(int fd, void *buffer, size_t size)
 {
@@ -47,14 +40,6 @@ ssize_t netlink_receive(int fd, void *buffer, size_t size)
 	return length;
 }
 
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec;
-}
-
 static int error_of(const struct nlmsghdr *message)
 {
 	const struct nlmsgerr *error = mnl_nlmsg_get_payload(message);
@@ -75,37 +60,48 @@ static int end_of(const struct nlmsghdr *message)
 	return error < 0 ? error : 1;
 }
 
+/* Who takes what of a dump. */
+struct taker {
+	uint16_t answer;
+	netlink_handler handler;
+	void *data;
+};
+
 /* Returns 0 to go on, 1 when the dump is over or stopped, -errno. */
-static int take_message(const struct nlmsghdr *message, const struct dump *dump)
+static int take_message(struct netlink_dumps *dumps, const struct nlmsghdr *message, const struct taker *taker)
 {
-	if (message->nlmsg_seq != SEQUENCE || message->nlmsg_pid != mnl_socket_get_portid(dump->socket))
+	if (message->nlmsg_seq != SEQUENCE)
 		return -EPROTO;
 	if (message->nlmsg_flags & NLM_F_DUMP_INTR)
 		return -EINTR;
-	if (message->nlmsg_type == NLMSG_ERROR)
+	switch (message->nlmsg_type) {
+	case NLMSG_ERROR:
 		return error_of(message);
-	if (message->nlmsg_type == NLMSG_DONE)
+	case NLMSG_DONE:
+		dumps->is_busy = false;
 		return end_of(message);
-	if (message->nlmsg_type == NLMSG_OVERRUN)
+	case NLMSG_OVERRUN:
 		return -ENOBUFS;
-	return message->nlmsg_type == dump->answer ? dump->handler(message, dump->data) : 0;
+	default:
+		return message->nlmsg_type == taker->answer ? taker->handler(message, taker->data) : 0;
+	}
 }
 
-static int take_answers(const struct dump *dump)
+static int take_answers(struct netlink_dumps *dumps, const struct taker *taker)
 {
 	_Alignas(struct nlmsghdr) char buffer[DUMP_BUFFER];
 
 	for (;;) {
 		const struct nlmsghdr *message = (const struct nlmsghdr *)buffer;
-		ssize_t length = netlink_receive(mnl_socket_get_fd(dump->socket), buffer, sizeof(buffer));
+		ssize_t length = netlink_receive(dumps->fd, buffer, sizeof(buffer));
 		int left = (int)length;
 
-		if (length == -EAGAIN || monotonic_ns() > dump->deadline)
-			return -ETIMEDOUT;
 		if (length < 0)
-			return (int)length;
+			return length == -EAGAIN ? -EPROTO : (int)length; /* no more comes, and it was not the end */
+		if (clock_monotonic_ns() > dumps->deadline)
+			return -ETIMEDOUT;
 		for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
-			int r = take_message(message, dump);
+			int r = take_message(dumps, message, taker);
 
 			if (r != 0)
 				return r < 0 ? r : 0;
@@ -115,24 +111,55 @@ static int take_answers(const struct dump *dump)
 	}
 }
 
-static int open_dump_socket(struct mnl_socket **ret_socket)
+static int open_socket(int *ret_fd)
 {
-	__attribute__((cleanup(netlink_closep))) struct mnl_socket *socket = NULL;
-	struct timeval timeout = { .tv_sec = NETLINK_DUMP_SECONDS };
+	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 	int on = 1;
 
-	socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	if (!socket)
+	if (fd < 0)
 		return -errno;
-	if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0)
+	if (setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on)) < 0)
 		return -errno;
-	if (mnl_socket_setsockopt(socket, NETLINK_GET_STRICT_CHK, &on, sizeof(on)) < 0)
-		return -errno;
-	if (setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) < 0)
-		return -errno;
-	*ret_socket = socket;
-	socket = NULL;
+	*ret_fd = take_fd(&fd);
 	return 0;
+}
+
+/* A dump that was left has often nothing more to say but that it is over: all that there is room for here. */
+static bool is_over(const struct netlink_dumps *dumps)
+{
+	_Alignas(struct nlmsghdr) char buffer[NLMSG_SPACE(sizeof(int))];
+	const struct nlmsghdr *message = (const struct nlmsghdr *)buffer;
+	ssize_t length = netlink_receive(dumps->fd, buffer, sizeof(buffer));
+
+	return length > 0 && mnl_nlmsg_ok(message, (int)length) && message->nlmsg_type == NLMSG_DONE;
+}
+
+/* The kernel makes one dump at a time on a socket, and nothing but closing it stops one. */
+static int make_ready(struct netlink_dumps *dumps)
+{
+	if (!dumps->is_busy || is_over(dumps))
+		return 0;
+	close(take_fd(&dumps->fd));
+	return open_socket(&dumps->fd);
+}
+
+int netlink_dumps_open(struct netlink_dumps *ret_dumps, uint64_t budget_ns)
+{
+	struct netlink_dumps dumps = {
+		.deadline = clock_monotonic_ns() + (budget_ns ? budget_ns : NETLINK_DUMP_SECONDS * CLOCK_SECOND_NS),
+	};
+	int r = open_socket(&dumps.fd);
+
+	if (r < 0)
+		return r;
+	*ret_dumps = dumps;
+	return 0;
+}
+
+void netlink_dumps_close(struct netlink_dumps *dumps)
+{
+	if (dumps->fd >= 0)
+		close(take_fd(&dumps->fd));
 }
 
 struct nlmsghdr *netlink_dump_request(void *buffer, uint16_t type)
@@ -145,18 +172,28 @@ struct nlmsghdr *netlink_dump_request(void *buffer, uint16_t type)
 	return request;
 }
 
-int netlink_dump(const struct nlmsghdr *request, uint16_t answer, netlink_handler handler, void *data)
+int netlink_dumps_next(struct netlink_dumps *dumps, const struct nlmsghdr *request, uint16_t answer,
+		       netlink_handler handler, void *data)
 {
-	__attribute__((cleanup(netlink_closep))) struct mnl_socket *socket = NULL;
-	struct dump dump = { .answer = answer, .handler = handler, .data = data };
-	int r;
+	const struct taker taker = { answer, handler, data };
+	int r = make_ready(dumps);
 
-	r = open_dump_socket(&socket);
 	if (r < 0)
 		return r;
-	if (mnl_socket_sendto(socket, request, request->nlmsg_len) < 0)
+	if (send(dumps->fd, request, request->nlmsg_len, 0) < 0)
 		return -errno;
-	dump.socket = socket;
-	dump.deadline = monotonic_ns() + NETLINK_DUMP_SECONDS * 1000000000ULL;
-	return take_answers(&dump);
+	dumps->is_busy = true;
+	return take_answers(dumps, &taker);
+}
+
+int netlink_dump(const struct nlmsghdr *request, uint16_t answer, netlink_handler handler, void *data)
+{
+	struct netlink_dumps dumps;
+	int r = netlink_dumps_open(&dumps, 0);
+
+	if (r < 0)
+		return r;
+	r = netlink_dumps_next(&dumps, request, answer, handler, data);
+	netlink_dumps_close(&dumps);
+	return r;
 }

@@ -4,6 +4,7 @@
 #define STUBSIEVE_NETLINK_H
 
 #include <libmnl/libmnl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -15,23 +16,35 @@
  */
 ssize_t netlink_receive(int fd, void *buffer, size_t size);
 
+/* A handler returns 0 to go on, 1 to stop the dump, or -errno. */
+typedef int (*netlink_handler)(const struct nlmsghdr *message, void *data);
+
 /*
- * A dump on a socket of its own, with strict checking. Begin the request in a buffer with room for its
- * header, add the family's header, and send it off; `answer` is the type of the messages that are handed to
- * the handler, which returns 0 to go on, 1 to stop the dump (closing the socket stops it), or -errno.
- * -EINTR: the kernel's tables changed meanwhile (NLM_F_DUMP_INTR). -ETIMEDOUT: it took longer than
- * NETLINK_DUMP_SECONDS.
+ * A socket for dumps, one after the other, with strict checking. None waits for anything: the kernel makes a
+ * dump within the caller's own system calls.
  */
+struct netlink_dumps {
+	int fd;            /* for netdevice(7), too, as any socket is; a dump may put another in its place */
+	bool is_busy;      /* the last dump was left before its end */
+	uint64_t deadline; /* of all dumps, CLOCK_MONOTONIC, ns */
+};
+
+/* What all dumps on one socket may take where the caller does not say. */
 #define NETLINK_DUMP_SECONDS 5
 
-typedef int (*netlink_handler)(const struct nlmsghdr *message, void *data);
-struct nlmsghdr *netlink_dump_request(void *buffer, uint16_t type);
-int netlink_dump(const struct nlmsghdr *request, uint16_t answer, netlink_handler handler, void *data);
+int netlink_dumps_open(struct netlink_dumps *ret_dumps, uint64_t budget_ns); /* 0: NETLINK_DUMP_SECONDS */
+void netlink_dumps_close(struct netlink_dumps *dumps);
 
-static inline void netlink_closep(struct mnl_socket **socket)
-{
-	if (*socket)
-		mnl_socket_close(*socket);
-}
+/*
+ * Begin the request in a buffer with room for its header, add the family's header, and send it off; `answer`
+ * is the type of the messages that are handed to the handler. -EINTR: the kernel's tables changed meanwhile
+ * (NLM_F_DUMP_INTR). -ETIMEDOUT: the deadline is over.
+ */
+struct nlmsghdr *netlink_dump_request(void *buffer, uint16_t type);
+int netlink_dumps_next(struct netlink_dumps *dumps, const struct nlmsghdr *request, uint16_t answer,
+		       netlink_handler handler, void *data);
+
+/* The only dump on a socket of its own. */
+int netlink_dump(const struct nlmsghdr *request, uint16_t answer, netlink_handler handler, void *data);
 
 #endif

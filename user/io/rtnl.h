@@ -9,6 +9,7 @@
 #include <linux/netlink.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "connectivity.h"
 
@@ -46,12 +47,14 @@ struct rtnl_request {
 	 * witness, what was ignored. 0.5 s beside a million routes, where the verdict alone takes 0.2 ms.
 	 */
 	bool detail;
+	/* How long the dumps may take, all together; 0: NETLINK_DUMP_SECONDS. */
+	uint64_t budget_ns;
 };
 
 /*
  * Survey the namespace. Success means a clean survey: every dump that it rests on came whole, or was
  * left at a route or address that settles the matter. -EINTR: the kernel's tables changed meanwhile
- * (NLM_F_DUMP_INTR), -ETIMEDOUT: one of its dumps took longer than NETLINK_DUMP_SECONDS.
+ * (NLM_F_DUMP_INTR), -ETIMEDOUT: its dumps took longer than they may.
  */
 int rtnl_survey(const struct rtnl_request *request, struct connectivity *ret_connectivity);
 

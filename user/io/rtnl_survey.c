@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "config.h"
 #include "netlink.h"
@@ -18,10 +17,10 @@
 
 struct survey {
 	const struct rtnl_request *request;
+	struct netlink_dumps dumps;
 	enum sieve_family family; /* of the dump that is under way */
 	struct connectivity connectivity;
 	struct devices devices;
-	int device_fd;
 	struct {
 		uint32_t ifindex;
 		unsigned int traits;
@@ -34,7 +33,7 @@ static unsigned int ask_traits(const struct survey *survey, uint32_t ifindex)
 	struct ifreq device = { .ifr_ifindex = (int)ifindex };
 	unsigned int traits = 0;
 
-	if (ioctl(survey->device_fd, SIOCGIFNAME, &device) < 0 || ioctl(survey->device_fd, SIOCGIFFLAGS, &device) < 0)
+	if (ioctl(survey->dumps.fd, SIOCGIFNAME, &device) < 0 || ioctl(survey->dumps.fd, SIOCGIFFLAGS, &device) < 0)
 		return DEVICE_UNKNOWN; /* gone since: a link message will follow */
 	if (device.ifr_flags & IFF_UP)
 		traits |= DEVICE_UP;
@@ -107,7 +106,7 @@ static int take_address(const struct nlmsghdr *message, void *data)
 /* A kernel without IPv6 has none. */
 static int dump(const struct nlmsghdr *request, uint16_t answer, netlink_handler handler, struct survey *survey)
 {
-	int r = netlink_dump(request, answer, handler, survey);
+	int r = netlink_dumps_next(&survey->dumps, request, answer, handler, survey);
 
 	return survey->family == SIEVE_IPV6 && (r == -EAFNOSUPPORT || r == -EOPNOTSUPP) ? 0 : r;
 }
@@ -177,13 +176,12 @@ int rtnl_survey(const struct rtnl_request *request, struct connectivity *ret_con
 		.devices = { .traits = survey_traits, .context = &survey },
 		.connectivity = { .complete = request->detail },
 	};
-	int r;
+	int r = netlink_dumps_open(&survey.dumps, request->budget_ns);
 
-	survey.device_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (survey.device_fd < 0)
-		return -errno;
+	if (r < 0)
+		return r;
 	r = survey_all(&survey);
-	close(survey.device_fd);
+	netlink_dumps_close(&survey.dumps);
 	if (r < 0)
 		return r;
 	*ret_connectivity = survey.connectivity;
