@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "rtnl.h"
@@ -128,6 +129,38 @@ static void a_verdict_looks_on_for_router_advertisements_if_ipv4_is_missing(void
 	run("ip -4 route add 192.0.2.0/24 dev h0");
 	assert_false(verdict().family[SIEVE_IPV6].ra_route);
 	assert_true(detail().family[SIEVE_IPV6].ra_route);
+}
+
+static uint64_t cpu_ns(bool with_detail)
+{
+	struct timespec begin, end;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begin);
+	survey(CONNECTIVITY_DETECT_ROUTES, CONNECTIVITY_NAT64_AUTO, with_detail);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
+	return (uint64_t)(end.tv_sec - begin.tv_sec) * 1000000000 + (uint64_t)end.tv_nsec - (uint64_t)begin.tv_nsec;
+}
+
+/* The kernel walks over the others, which is cheaper than to have them told: 0.1 us each, and not 0.4. */
+static void a_large_table_is_not_dumped_for_router_advertisements(void **state)
+{
+	uint64_t least[2] = { UINT64_MAX, UINT64_MAX };
+
+	(void)state;
+	make_link();
+	run("for n in $(seq 0 49999); do printf 'route add 2001:db8:%x::/64 dev h0\n' $n; done | ip -6 -batch -");
+	for (int i = 0; i < 10; i++) {
+		for (int with_detail = 0; with_detail < 2; with_detail++) {
+			uint64_t ns = cpu_ns(with_detail);
+
+			least[with_detail] = ns < least[with_detail] ? ns : least[with_detail];
+		}
+	}
+	printf("50000 routes: verdict %.1f ms, all %.1f ms\n", (double)least[0] / 1e6, (double)least[1] / 1e6);
+	assert_true(least[0] < least[1] * 4 / 5);
+	assert_false(verdict().family[SIEVE_IPV6].ra_route);
+	run("ip -6 route add 3fff::/64 dev h0 proto ra");
+	assert_true(verdict().family[SIEVE_IPV6].ra_route);
 }
 
 static void a_survey_keeps_to_its_budget(void **state)
@@ -473,6 +506,7 @@ int main(void)
 		cmocka_unit_test_setup(a_verdict_stops_at_the_first_counting_route, enter_fresh_netns),
 		cmocka_unit_test_setup(a_verdict_looks_on_for_router_advertisements_if_ipv4_is_missing,
 				       enter_fresh_netns),
+		cmocka_unit_test_setup(a_large_table_is_not_dumped_for_router_advertisements, enter_fresh_netns),
 		cmocka_unit_test_setup(a_survey_keeps_to_its_budget, enter_fresh_netns),
 		cmocka_unit_test_setup(a_verdict_by_addresses_needs_no_route, enter_fresh_netns),
 		cmocka_unit_test_setup(routes_by_ignored_interfaces_do_not_count, enter_fresh_netns),

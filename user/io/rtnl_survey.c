@@ -18,7 +18,9 @@
 struct survey {
 	const struct rtnl_request *request;
 	struct netlink_dumps dumps;
-	enum sieve_family family; /* of the dump that is under way */
+	/* Of the dump that is under way: */
+	enum sieve_family family;
+	uint8_t protocol; /* RTPROT_* of the routes that are looked for, 0: any */
 	struct connectivity connectivity;
 	struct devices devices;
 	struct {
@@ -58,13 +60,11 @@ static unsigned int survey_traits(void *context, uint32_t ifindex)
 
 static bool routes_are_settled(const struct survey *survey)
 {
-	const struct connectivity_policy *policy = &survey->request->policy;
 	const struct connectivity_family *family = &survey->connectivity.family[survey->family];
 
-	if (survey->request->detail || !family->route)
+	if (survey->request->detail)
 		return false;
-	return survey->family == SIEVE_IPV4 || family->ra_route ||
-	       !connectivity_asks_for_ra(&survey->connectivity, policy);
+	return survey->protocol == RTPROT_RA ? family->ra_route : family->route;
 }
 
 /* Returns 0 to go on, 1 to stop the dump because the matter is settled, -errno. */
@@ -116,7 +116,8 @@ static unsigned char address_family(enum sieve_family family)
 	return family == SIEVE_IPV4 ? AF_INET : AF_INET6;
 }
 
-static int survey_routes(struct survey *survey, enum sieve_family family)
+/* A kernel that does not know the filter by protocol sends all: each route is looked at all the same. */
+static int survey_routes(struct survey *survey, enum sieve_family family, uint8_t protocol)
 {
 	_Alignas(struct nlmsghdr) char buffer[NLMSG_SPACE(sizeof(struct rtmsg))];
 	struct nlmsghdr *request = netlink_dump_request(buffer, RTM_GETROUTE);
@@ -124,7 +125,9 @@ static int survey_routes(struct survey *survey, enum sieve_family family)
 
 	header->rtm_family = address_family(family);
 	header->rtm_type = RTN_UNICAST;
+	header->rtm_protocol = protocol;
 	survey->family = family;
+	survey->protocol = protocol;
 	return dump(request, RTM_NEWROUTE, take_route, survey);
 }
 
@@ -144,14 +147,18 @@ static bool needs_addresses(const struct survey *survey)
 	return survey->request->detail || survey->request->policy.detect == CONNECTIVITY_DETECT_ADDRESSES;
 }
 
-/* Where addresses decide, routes matter only in so far as one of RTPROT_RA keeps A from being useless. */
-static bool needs_routes(const struct survey *survey, enum sieve_family family)
+static bool needs_routes(const struct survey *survey)
+{
+	return survey->request->detail || survey->request->policy.detect == CONNECTIVITY_DETECT_ROUTES;
+}
+
+/* The route that gave IPv6 its connectivity need not be the one of a router advertisement, if there is any. */
+static bool needs_ra_route(const struct survey *survey)
 {
 	const struct connectivity_policy *policy = &survey->request->policy;
 
-	if (survey->request->detail || policy->detect == CONNECTIVITY_DETECT_ROUTES)
-		return true;
-	return family == SIEVE_IPV6 && connectivity_has(&survey->connectivity, SIEVE_IPV6, policy) &&
+	return !survey->request->detail && !survey->connectivity.family[SIEVE_IPV6].ra_route &&
+	       connectivity_has(&survey->connectivity, SIEVE_IPV6, policy) &&
 	       connectivity_asks_for_ra(&survey->connectivity, policy);
 }
 
@@ -162,10 +169,11 @@ static int survey_all(struct survey *survey)
 	for (int family = 0; r == 0 && family < SIEVE_FAMILIES; family++)
 		if (needs_addresses(survey))
 			r = survey_addresses(survey, family);
-	/* IPv4 first: whether it is missing decides how far the routes of IPv6 are looked through. */
 	for (int family = 0; r == 0 && family < SIEVE_FAMILIES; family++)
-		if (needs_routes(survey, family))
-			r = survey_routes(survey, family);
+		if (needs_routes(survey))
+			r = survey_routes(survey, family, RTPROT_UNSPEC);
+	if (r == 0 && needs_ra_route(survey))
+		r = survey_routes(survey, SIEVE_IPV6, RTPROT_RA);
 	return r;
 }
 
