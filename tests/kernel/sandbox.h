@@ -19,6 +19,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/bpf.h>
+#include <linux/capability.h>
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
@@ -29,6 +30,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -46,6 +48,9 @@
 static int sandbox_keeper_fd = -1;
 static pid_t sandbox_keeper;
 static char sandbox_cgroup[PATH_MAX];
+
+/* Removes what else a test leaves in the system; false: not yet. To be set before make_cgroups(). */
+static bool (*sandbox_tidy)(void);
 
 __attribute__((format(printf, 1, 2))) static inline void run(const char *format, ...)
 {
@@ -142,6 +147,49 @@ static inline void child_check(bool is_true, const char *phrase)
 
 #define CHILD_CHECK(condition) child_check(condition, #condition)
 
+/* In a child: go to the cgroup. */
+static inline void child_join_cgroup(const char *cgroup)
+{
+	char path[PATH_MAX + 16];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	CHILD_CHECK(fd >= 0);
+	CHILD_CHECK(write(fd, "0", 1) == 1);
+	close(fd);
+}
+
+/* In a child: go on without one of capabilities(7). */
+static inline void child_drop_capability(unsigned int capability)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	CHILD_CHECK(syscall(SYS_capget, &header, data) == 0);
+	data[capability / 32].effective &= ~(1U << capability % 32);
+	data[capability / 32].permitted &= ~(1U << capability % 32);
+	data[capability / 32].inheritable &= ~(1U << capability % 32);
+	CHILD_CHECK(syscall(SYS_capset, &header, data) == 0);
+}
+
+/* What is written to stderr meanwhile; the text is the caller's. Assertions are for afterwards: they write there. */
+static inline char *stderr_while(void (*action)(void *data), void *data)
+{
+	int file = open(SANDBOX, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600), saved = fcntl(2, F_DUPFD_CLOEXEC, 3);
+	char *text = calloc(1, 65536);
+
+	assert_true(file >= 0 && saved >= 0 && text);
+	fflush(stderr);
+	dup2(file, 2);
+	action(data);
+	dup2(saved, 2);
+	assert_true(pread(file, text, 65535, 0) >= 0);
+	close(saved);
+	close(file);
+	return text;
+}
+
 static inline unsigned int count_descriptors(void)
 {
 	DIR *directory = opendir("/proc/self/fd");
@@ -185,6 +233,27 @@ static inline void end_child(pid_t child)
 	waitpid(child, NULL, 0);
 }
 
+/* A child that has done this when it is returned, and does nothing until it is ended. */
+static inline pid_t start_idle(void (*first)(void *data), void *data)
+{
+	int ready[2];
+	char octet;
+	pid_t child;
+
+	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+	child = fork_child();
+	if (child == 0) {
+		first(data);
+		CHILD_CHECK(write(ready[1], "", 1) == 1);
+		for (;;)
+			pause();
+	}
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &octet, 1), 1);
+	close(ready[0]);
+	return child;
+}
+
 /* The deepest first. */
 static inline void remove_cgroups(const char *path)
 {
@@ -204,6 +273,13 @@ static inline void remove_cgroups(const char *path)
 	rmdir(path);
 }
 
+/* Processes of the test may need a moment to end. */
+static inline bool is_tidy(void)
+{
+	remove_cgroups(sandbox_cgroup);
+	return (!sandbox_tidy || sandbox_tidy()) && access(sandbox_cgroup, F_OK) != 0;
+}
+
 /* Waits until the test has ended in whatever way, and removes its cgroups. */
 static inline void keep(int fd)
 {
@@ -212,11 +288,9 @@ static inline void keep(int fd)
 	setsid();
 	while (read(fd, &nothing, 1) < 0 && errno == EINTR)
 		;
-	for (int i = 0; i < 200 && access(sandbox_cgroup, F_OK) == 0; i++) {
-		remove_cgroups(sandbox_cgroup);
+	for (int i = 0; i < 200 && !is_tidy(); i++)
 		pause_ms(10);
-	}
-	_exit(access(sandbox_cgroup, F_OK) == 0);
+	_exit(!is_tidy());
 }
 
 /* The cgroup below which a test may make others: sandbox_cgroup. */
@@ -262,6 +336,17 @@ static inline int enter_sandbox(void **state)
 	assert_int_equal(mkdir(SANDBOX_BPFFS, 0755), 0);
 	assert_int_equal(mount("bpf", SANDBOX_BPFFS, "bpf", 0, "mode=1777"), 0);
 	return 0;
+}
+
+/* A /run of this process alone, empty until it is left. */
+static inline void cover_run(void)
+{
+	assert_int_equal(mount("none", "/run", "tmpfs", 0, "mode=0755"), 0);
+}
+
+static inline void uncover_run(void)
+{
+	assert_int_equal(umount2("/run", MNT_DETACH), 0);
 }
 
 static inline int leave_sandbox(void **state)
