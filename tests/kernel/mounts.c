@@ -62,25 +62,33 @@ static void expect_no_cgroup(const char *path)
 }
 
 /*
- * In a mount namespace of its own: cgroup2 is at these places below SANDBOX and nowhere else. Bind mounts, because
- * a new mount sets the options of the whole hierarchy anew.
+ * In a mount namespace of its own: this directory of cgroup2 is at these places below SANDBOX, and cgroup2 nowhere
+ * else. Bind mounts, because a new mount sets the options of the whole hierarchy anew.
  */
-static void move_cgroup2(const char *const *points, size_t count)
+static void show_cgroup2(const char *directory, const char *const *points, size_t count)
 {
 	char root[PATH_MAX];
 	struct error error;
 
 	CHILD_CHECK(unshare(CLONE_NEWNS) == 0);
-	CHILD_CHECK(mounts_find_cgroup2(root, sizeof(root), &error) == 0);
 	for (size_t i = 0; i < count; i++) {
 		CHILD_CHECK(mkdir(points[i], 0755) == 0);
-		CHILD_CHECK(mount(root, points[i], NULL, MS_BIND, NULL) == 0);
+		CHILD_CHECK(mount(directory, points[i], NULL, MS_BIND, NULL) == 0);
 	}
 	for (int i = 0; i < 16 && mounts_find_cgroup2(root, sizeof(root), &error) == 0; i++) {
 		if (strncmp(root, SANDBOX "/", strlen(SANDBOX "/")) == 0)
 			break;
 		CHILD_CHECK(umount2(root, MNT_DETACH) == 0);
 	}
+}
+
+static void move_cgroup2(const char *const *points, size_t count)
+{
+	char root[PATH_MAX];
+	struct error error;
+
+	CHILD_CHECK(mounts_find_cgroup2(root, sizeof(root), &error) == 0);
+	show_cgroup2(root, points, count);
 }
 
 static void cgroup2_is_found_wherever_it_is_mounted(void **state)
@@ -282,6 +290,151 @@ static void another_file_system_inside_is_no_cgroup(void **state)
 	expect_exit(child, 0);
 }
 
+static void the_whole_hierarchy_is_told_from_a_part_of_it(void **state)
+{
+	char root[PATH_MAX], found[PATH_MAX];
+	struct error error = {};
+	pid_t child;
+
+	(void)state;
+	find_root(root);
+	assert_int_equal(mounts_find_hierarchy(found, sizeof(found), &error), 0);
+	assert_string_equal(found, root);
+	child = fork_child();
+	if (child == 0) {
+		static const char *const points[] = { SANDBOX "/part" };
+		struct cgroup cgroup = { .id = 99 };
+		int fd = -99;
+
+		show_cgroup2(sandbox_cgroup, points, ARRAY_COUNT(points));
+		CHILD_CHECK(mounts_find_cgroup2(found, sizeof(found), &error) == 0);
+		CHILD_CHECK(strcmp(found, SANDBOX "/part") == 0);
+		CHILD_CHECK(mounts_find_hierarchy(found, sizeof(found), &error) == -EINVAL);
+		CHILD_CHECK(error.kind == ERROR_USAGE && strstr(error.text, SANDBOX "/part"));
+		error.kind = ERROR_FAILED;
+		CHILD_CHECK(mounts_find_cgroup("/", &cgroup, &fd, &error) == -EINVAL && error.kind == ERROR_USAGE);
+		error.kind = ERROR_FAILED;
+		CHILD_CHECK(mounts_place_cgroup("/a", &cgroup, &error) == -EINVAL && error.kind == ERROR_USAGE);
+		CHILD_CHECK(cgroup.id == 99 && fd == -99);
+		_exit(0);
+	}
+	expect_exit(child, 0);
+}
+
+static void expect_place(const char *path, const char *want, unsigned int level)
+{
+	struct cgroup cgroup = { .id = 99 };
+	struct error error = {};
+
+	if (mounts_place_cgroup(path, &cgroup, &error) != 0)
+		fail_msg("%s: %s", path, error.text);
+	assert_string_equal(cgroup.path, want);
+	assert_int_equal(cgroup.level, level);
+	assert_int_equal(cgroup.id, 0);
+}
+
+static void a_cgroup_that_is_not_there_has_a_place(void **state)
+{
+	char root[PATH_MAX], way[2 * PATH_MAX], path[PATH_MAX];
+	struct cgroup found;
+
+	(void)state;
+	find_root(root);
+	expect_place("a", "/a", 1);
+	expect_place("/a/b.service", "/a/b.service", 2);
+	expect_place("//a///b//", "/a/b", 2);
+	expect_place("...", "/...", 1);
+	expect_place("/.a/..b/c..", "/.a/..b/c..", 3);
+	expect_place("/", "/", 0);
+	expect_place("", "/", 0);
+	expect_place(root, "/", 0);
+	snprintf(way, sizeof(way), "%s/not/there", root);
+	expect_place(way, "/not/there", 2);
+	/* one that is there has the same place, whoever looks */
+	make_cgroup("placed", path);
+	found = find_cgroup(path);
+	expect_place(path, found.path, found.level);
+	expect_place(path + strlen(root), found.path, found.level);
+}
+
+static void expect_nowhere(const char *path)
+{
+	struct cgroup cgroup = { .id = 99 };
+	struct error error = {};
+
+	assert_int_equal(mounts_place_cgroup(path, &cgroup, &error), -EINVAL);
+	assert_int_equal(cgroup.id, 99);
+	if (error.kind != ERROR_USAGE || error.text[0] == '\0')
+		fail_msg("%s: kind %d: %s", path, (int)error.kind, error.text);
+}
+
+static void a_path_that_leads_nowhere_has_no_place(void **state)
+{
+	char long_name[PATH_MAX + 10], many[PATH_MAX];
+	struct cgroup fits;
+	struct error error;
+
+	(void)state;
+	expect_nowhere(".");
+	expect_nowhere("..");
+	expect_nowhere("/a/../b");
+	expect_nowhere("a/./b");
+	expect_nowhere("/a/b/..");
+	memset(long_name, 'x', sizeof(long_name) - 1);
+	long_name[sizeof(long_name) - 1] = '\0';
+	expect_nowhere(long_name);
+	for (size_t i = 0; i < sizeof(many) - 2; i += 2)
+		memcpy(&many[i], "/x", 2);
+	many[sizeof(many) - 2] = '\0';
+	assert_int_equal(mounts_place_cgroup(many, &fits, &error), 0);
+	assert_int_equal(fits.level, (sizeof(many) - 2) / 2);
+	assert_string_equal(fits.path, many);
+}
+
+static void join(void *cgroup)
+{
+	child_join_cgroup(cgroup);
+}
+
+static void a_process_is_in_the_cgroup_that_it_went_to(void **state)
+{
+	char root[PATH_MAX], path[PATH_MAX], deep[PATH_MAX], of[PATH_MAX] = "untouched", small[3] = "..";
+	pid_t child;
+
+	(void)state;
+	find_root(root);
+	make_cgroup("process", path);
+	make_cgroup("process/with blank", deep);
+	child = start_idle(join, path);
+	assert_true(mounts_cgroup_of(child, of, sizeof(of)));
+	assert_string_equal(of, path + strlen(root));
+	assert_true(mounts_cgroup_of(child, small, sizeof(small)));
+	assert_int_equal(strlen(small), 2);
+	end_child(child);
+	child = start_idle(join, deep);
+	assert_true(mounts_cgroup_of(child, of, sizeof(of)));
+	assert_string_equal(of, deep + strlen(root));
+	end_child(child);
+	strcpy(of, "untouched");
+	assert_false(mounts_cgroup_of(child, of, sizeof(of)));
+	assert_string_equal(of, "untouched");
+}
+
+static void looking_leaves_no_descriptor_open(void **state)
+{
+	unsigned int before = count_descriptors();
+	char of[PATH_MAX];
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		assert_true(mounts_cgroup_of(getpid(), of, sizeof(of)));
+		assert_false(mounts_cgroup_of(INT_MAX, of, sizeof(of)));
+		expect_place("a", "/a", 1);
+		expect_nowhere("..");
+	}
+	assert_int_equal(count_descriptors(), before);
+}
+
 static void a_bpffs_is_told_from_other_file_systems(void **state)
 {
 	(void)state;
@@ -462,6 +615,11 @@ int main(void)
 		cmocka_unit_test(what_is_no_cgroup_is_refused),
 		cmocka_unit_test(a_neighbour_of_the_mount_is_not_inside),
 		cmocka_unit_test(another_file_system_inside_is_no_cgroup),
+		cmocka_unit_test(the_whole_hierarchy_is_told_from_a_part_of_it),
+		cmocka_unit_test(a_cgroup_that_is_not_there_has_a_place),
+		cmocka_unit_test(a_path_that_leads_nowhere_has_no_place),
+		cmocka_unit_test(a_process_is_in_the_cgroup_that_it_went_to),
+		cmocka_unit_test(looking_leaves_no_descriptor_open),
 		cmocka_unit_test(a_bpffs_is_told_from_other_file_systems),
 		cmocka_unit_test(the_pin_directory_is_made_for_root_alone),
 		cmocka_unit_test(a_directory_that_others_may_enter_is_refused),
