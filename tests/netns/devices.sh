@@ -213,7 +213,7 @@ devices_container() {
 	ip -n "$LAB-host" link set c0 netns "$CONTAINER"
 	in_container ip addr add 192.0.2.50/24 dev c0
 	in_container ip link set c0 up
-	start_filter "macvlan container" --settle 0 || return
+	start_filter "macvlan container" --netns self --settle 0 || return
 	answered "macvlan container: the host's own query" plain
 	from_container "macvlan container: its query passes on the parent" 192.0.2.50
 	check_sums "macvlan container"
@@ -227,7 +227,7 @@ devices_forward() {
 	in_container ip route add default via 10.77.0.1
 	ip -n "$LAB-server" route add 10.77.0.0/24 via "$LAB_HOST4"
 	lab_control sysctl -qw net.ipv4.ip_forward=1
-	start_filter "forwarding" --settle 0 || return
+	start_filter "forwarding" --netns self --settle 0 || return
 	answered "forwarding: the host's own query" plain
 	from_container "forwarding: a query from behind it passes" 10.77.0.2
 	check_sums "forwarding"
@@ -245,7 +245,7 @@ devices_bridged() {
 	ip -n "$LAB-host" link set br0 up
 	ip -n "$LAB-server" addr add "$LAB_SERVER4/24" dev s0
 	in_container ip addr add 192.0.2.50/24 dev c0
-	start_filter "bridged" --settle 0 || return
+	start_filter "bridged" --netns self --settle 0 || return
 	answered "bridged: the host's own query" plain
 	from_container "bridged: a query from another port passes" 192.0.2.50
 	passes "bridged: a query written to a TAP device passes" not_local=2 --device tap0 tap
