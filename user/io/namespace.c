@@ -59,6 +59,7 @@ static struct rtnl_request survey_request(const struct config *config)
 		.policy = config->connectivity,
 		.ignored = config->ignored_interfaces,
 		.ignored_count = config->ignored_interface_count,
+		.budget_ns = SURVEY_BUDGET_NS,
 	};
 }
 
@@ -276,6 +277,7 @@ int namespace_detail(const struct namespace *namespace, struct connectivity *ret
 	int r = -EINTR;
 
 	request.detail = true;
+	request.budget_ns = 0;
 	for (int i = 0; r == -EINTR && i < DETAIL_ATTEMPTS; i++)
 		r = rtnl_survey(&request, ret_detail);
 	return r;
