@@ -296,7 +296,7 @@ static void all_interfaces_are_freed_at_once_but_of_foreign_filters(void **state
 	}
 	assert_int_equal(attachments.count, 3);
 	attach_release(&attachments);
-	assert_int_equal(attach_remove_clsact(pin_dir, &error), 0);
+	assert_int_equal(attach_remove_clsact(pin_dir, NULL, &error), 0);
 	expect_tc("lo", 0, false);
 	expect_tc("h0", 0, false);
 	expect_tc("h1", 1, true);

@@ -339,7 +339,7 @@ static const struct connectivity_family *detail_of(enum sieve_family family)
 {
 	static struct connectivity detail;
 
-	assert_int_equal(namespace_detail(&namespace, &detail), 0);
+	assert_int_equal(namespace_detail(&namespace, CLOCK_SECOND_NS, &detail), 0);
 	assert_true(detail.complete);
 	return &detail.family[family];
 }
@@ -446,7 +446,7 @@ static void closing_leaves_attachments_and_no_descriptor(void **state)
 		open_namespace();
 		assert_int_equal(namespace_attach(&namespace, false, &error), 0);
 		work_until_idle();
-		namespace_detail(&namespace, &detail);
+		namespace_detail(&namespace, CLOCK_SECOND_NS, &detail);
 		namespace_close(&namespace);
 	}
 	assert_int_equal(count_descriptors(), before);

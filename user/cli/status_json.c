@@ -9,6 +9,9 @@
 
 #define TEXT_MAX 512
 
+/* How long it may take to look at all routes of all namespaces: less than a command waits for its answer. */
+#define LOOK_NS (2 * CLOCK_SECOND_NS)
+
 static const struct {
 	const char *name, *text;
 } reasons[] = {
@@ -143,15 +146,24 @@ static void set_state(json_t *object, const struct namespace *namespace)
 	set(object, "overruns", json_integer((json_int_t)namespace->overruns));
 }
 
-/* With all that is there now; where that cannot be seen, with what the last survey for the verdict saw. */
-static json_t *follower_json(struct namespaces *namespaces, const struct follower *follower)
+/* What is there now; where that cannot be seen in time, what the last survey for the verdict saw. */
+static struct connectivity look(struct namespaces *namespaces, const struct follower *follower, uint64_t deadline)
+{
+	uint64_t now = clock_monotonic_ns();
+	struct connectivity detail;
+
+	if (namespaces_enter(namespaces, follower) < 0 || now >= deadline ||
+	    namespace_detail(&follower->namespace, deadline - now, &detail) < 0)
+		return follower->namespace.seen;
+	return detail;
+}
+
+static json_t *follower_json(struct namespaces *namespaces, const struct follower *follower, uint64_t deadline)
 {
 	const struct namespace *namespace = &follower->namespace;
-	struct connectivity detail;
+	const struct connectivity detail = look(namespaces, follower, deadline);
 	json_t *object = json_object();
 
-	if (namespaces_enter(namespaces, follower) < 0 || namespace_detail(namespace, &detail) < 0)
-		detail = namespace->seen;
 	set(object, "inum", json_integer(namespace->inum));
 	set_names(object, follower);
 	set(object, "own", json_boolean(namespace->is_own));
@@ -165,11 +177,12 @@ static json_t *follower_json(struct namespaces *namespaces, const struct followe
 /* The controller's own first. */
 static json_t *namespaces_json(struct namespaces *namespaces)
 {
+	uint64_t deadline = clock_monotonic_ns() + LOOK_NS;
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < namespaces->count; i++) {
 		const struct follower *follower = namespaces->followers[i];
-		json_t *object = follower_json(namespaces, follower);
+		json_t *object = follower_json(namespaces, follower, deadline);
 
 		if (follower->namespace.is_own)
 			json_array_insert_new(array, 0, object);

@@ -486,25 +486,33 @@ int attach_sweep(const char *pin_dir, attach_keep keep, void *data, struct error
 	return 0;
 }
 
-int attach_remove_clsact(const char *pin_dir, struct error *error)
+static bool is_kept(struct attachments *keep, uint32_t ifindex, enum attach_side side)
+{
+	const struct attached *entry = keep ? find_entry(keep, ifindex) : NULL;
+
+	return entry && entry->side[side].hook == ATTACH_CLSACT;
+}
+
+int attach_remove_clsact(const char *pin_dir, struct attachments *keep, struct error *error)
 {
 	_cleanup_free_ struct link *links = NULL;
-	struct clsact clsact = { .pin_dir = pin_dir };
 	struct stat status;
 	size_t count;
 	int r;
 
 	r = links_list(&links, &count);
-	if (r == 0 && stat("/proc/self/ns/net", &status) < 0)
+	if (r == 0 && stat("/proc/thread-self/ns/net", &status) < 0)
 		r = -errno;
 	if (r < 0)
 		return fail(error, -r, "cannot list the network interfaces: %s", strerror(-r));
-	clsact.netns = (uint32_t)status.st_ino;
 	for (size_t i = 0; i < count * ATTACH_SIDES; i++) {
 		const struct link *link = &links[i / ATTACH_SIDES];
+		const struct attachments here = { .pin_dir = pin_dir, .netns = (uint32_t)status.st_ino };
+		enum attach_side side = i % ATTACH_SIDES;
+		const struct clsact clsact = clsact_of(&here, link->ifindex, side);
 
-		clsact.ifindex = link->ifindex;
-		clsact.is_ingress = i % ATTACH_SIDES == ATTACH_INGRESS;
+		if (is_kept(keep, link->ifindex, side))
+			continue;
 		r = clsact_detach(&clsact);
 		if (r < 0 && r != -ENODEV && r != -EBUSY) /* gone, or not ours */
 			return fail(error, -r, "cannot remove the filter from %s: %s", link->name, strerror(-r));

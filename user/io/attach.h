@@ -109,9 +109,9 @@ typedef bool (*attach_keep)(const struct attach_pin *pin, void *data);
 int attach_sweep(const char *pin_dir, attach_keep keep, void *data, struct error *error);
 
 /*
- * Detach our clsact filters from the interfaces of the calling thread's namespace, and remove each clsact
- * qdisc that we made and nothing else uses.
+ * Detach our clsact filters from the interfaces of the calling thread's namespace, but those that are among `keep`
+ * (NULL: none), and remove each clsact qdisc that we made and nothing else uses.
  */
-int attach_remove_clsact(const char *pin_dir, struct error *error);
+int attach_remove_clsact(const char *pin_dir, struct attachments *keep, struct error *error);
 
 #endif

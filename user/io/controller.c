@@ -89,11 +89,13 @@ static bool is_followed(uint32_t netns, void *data)
 	return namespaces_find(&controller->namespaces, netns);
 }
 
-/* With tcx links no clsact filter is wanted, nor for actions that work on cgroups. */
+/* In other namespaces with tcx links no clsact filter is wanted, nor for actions that work on cgroups. */
 static bool keeps_clsact(uint32_t netns, void *data)
 {
 	const struct controller *controller = data;
 
+	if (netns == controller->namespaces.own)
+		return true;
 	return !controller->namespaces.has_tcx && !scope_uses_cgroups(controller->config) && is_followed(netns, data);
 }
 
@@ -101,6 +103,7 @@ static bool keeps_clsact(uint32_t netns, void *data)
 static int attach_all(struct controller *controller, struct error *error)
 {
 	const char *pin_dir = controller->config->pin_dir;
+	struct follower *own = namespaces_find(&controller->namespaces, controller->namespaces.own);
 	struct error later;
 	int r;
 
@@ -109,10 +112,8 @@ static int attach_all(struct controller *controller, struct error *error)
 		r = namespaces_attach(&controller->namespaces, error);
 	if (r == 0)
 		r = attach_sweep(pin_dir, keep_wanted, controller, error);
-	if (r < 0)
-		return r;
-	if (controller->namespaces.has_tcx || scope_uses_cgroups(controller->config))
-		r = attach_remove_clsact(pin_dir, error);
+	if (r == 0)
+		r = attach_remove_clsact(pin_dir, &own->namespace.attachments, error);
 	if (r == 0 && remove_clsact(pin_dir, keeps_clsact, controller, &later) < 0)
 		fprintf(stderr, "stubsieve: %s\n", later.text);
 	return r;

@@ -271,13 +271,13 @@ uint64_t namespace_due(const struct namespace *namespace)
 	return settle && settle < survey ? settle : survey;
 }
 
-int namespace_detail(const struct namespace *namespace, struct connectivity *ret_detail)
+int namespace_detail(const struct namespace *namespace, uint64_t budget_ns, struct connectivity *ret_detail)
 {
 	struct rtnl_request request = survey_request(namespace->config);
 	int r = -EINTR;
 
 	request.detail = true;
-	request.budget_ns = 0;
+	request.budget_ns = budget_ns;
 	for (int i = 0; r == -EINTR && i < DETAIL_ATTEMPTS; i++)
 		r = rtnl_survey(&request, ret_detail);
 	return r;

@@ -70,8 +70,8 @@ uint64_t namespace_due(const struct namespace *namespace);
 
 /*
  * Look at everything for people: `default` and `address`, too. It takes as long as the tables are large. 0, or
- * -errno: the kernel's tables changed time and again.
+ * -errno: the kernel's tables changed time and again, or it took longer than the budget.
  */
-int namespace_detail(const struct namespace *namespace, struct connectivity *ret_detail);
+int namespace_detail(const struct namespace *namespace, uint64_t budget_ns, struct connectivity *ret_detail);
 
 #endif

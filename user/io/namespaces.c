@@ -373,12 +373,18 @@ void namespaces_names_changed(struct namespaces *namespaces)
 	}
 }
 
+/* Held by its name alone, which went without a word: watches can be lost. */
+static bool is_nameless(const struct namespaces *namespaces, const struct follower *follower)
+{
+	return follower->namespace.inum != namespaces->own && !netns_name(follower->namespace.inum, NULL, 0);
+}
+
 void namespaces_check_members(struct namespaces *namespaces)
 {
 	for (size_t i = 0; i < namespaces->count; i++) {
 		struct follower *follower = namespaces->followers[i];
 
-		if (follower->member && netns_of(follower->member) != follower->namespace.inum)
+		if (follower->member ? netns_of(follower->member) != follower->namespace.inum : is_nameless(namespaces, follower))
 			lose_member(namespaces, follower);
 	}
 }
@@ -419,9 +425,12 @@ static void admit_announced(struct namespaces *namespaces)
 
 	for (size_t i = 0; i < count; i++) {
 		const struct sieve_event *event = &namespaces->announced[i];
+		pid_t tgid = (pid_t)event->tgid, tid = (pid_t)event->tid;
 
-		if (!scope_exempts(namespaces->scope, (pid_t)event->tgid))
-			admit(namespaces, (pid_t)event->tid, (pid_t)event->tgid);
+		if (netns_of(tid) != event->netns) /* the thread is gone; its process may well be there */
+			tid = tgid;
+		if (!scope_exempts(namespaces->scope, tgid))
+			admit(namespaces, tid, tgid);
 	}
 	namespaces->announced_count -= count;
 	memmove(namespaces->announced, &namespaces->announced[count],

@@ -65,14 +65,14 @@ static int remove_in(const char *pin_dir, uint32_t inum, struct error *error)
 	if (r < 0)
 		return fail(error, -r, "cannot open the network namespace: %s", strerror(-r));
 	if (own == inum)
-		return attach_remove_clsact(pin_dir, error);
+		return attach_remove_clsact(pin_dir, NULL, error);
 	if (netns_open_named(inum, &fd) < 0 && open_by_process(inum, &fd) < 0)
 		return 0;
 	r = netns_enter(fd);
 	if (r < 0)
 		return fail(error, -r, "cannot enter the network namespace %" PRIu32 ", in which filters are left: %s; in it, run: tc qdisc del dev INTERFACE clsact",
 			    inum, strerror(-r));
-	r = attach_remove_clsact(pin_dir, error);
+	r = attach_remove_clsact(pin_dir, NULL, error);
 	netns_enter(back);
 	return r;
 }
@@ -116,7 +116,7 @@ int remove_all(const char *pin_dir, struct error *error)
 
 	r = attach_sweep(pin_dir, NULL, NULL, error);
 	if (r == 0)
-		r = attach_remove_clsact(pin_dir, error); /* also those whose marks went with their bpffs */
+		r = attach_remove_clsact(pin_dir, NULL, error); /* also those whose marks went with their bpffs */
 	if (r == 0)
 		r = programs_unpin(pin_dir, error);
 	if (r == 0)
