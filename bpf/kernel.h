@@ -43,6 +43,7 @@ typedef struct {
 
 struct net_device {
 	possible_net_t nd_net;
+	unsigned long priv_flags; /* of 32 or 64 bits; a bit-field since 6.12 */
 };
 
 struct sock_common {
@@ -77,9 +78,22 @@ struct sk_buff {
 	struct sock *sk;
 	unsigned long _skb_refdst;
 	unsigned long _nfct;
+	__u8 active_extensions;
+	__u16 network_header; /* octets from head */
+	unsigned char *head, *data;
 };
 
 #pragma clang attribute pop
+
+/* include/linux/netdevice.h */
+enum netdev_priv_flags {
+	IFF_BRIDGE_PORT = 1 << 9,
+};
+
+/* include/linux/skbuff.h */
+enum skb_ext_id {
+	SKB_EXT_SEC_PATH = 1,
+};
 
 #define SKB_DST_NOREF 1UL        /* include/linux/skbuff.h: flag in _skb_refdst */
 #define NFCT_PTRMASK (~7UL)      /* include/linux/skbuff.h: _nfct holds ip_conntrack_info in its low bits */
@@ -120,6 +134,30 @@ static __always_inline struct net *socket_netns(struct __sk_buff *skb)
 static __always_inline struct dst_entry *packet_dst(struct __sk_buff *skb)
 {
 	return (struct dst_entry *)(BPF_CORE_READ(kernel_skb(skb), _skb_refdst) & ~SKB_DST_NOREF);
+}
+
+/* Is the device a port of a Linux bridge? */
+static __always_inline bool is_bridge_port(const struct net_device *device)
+{
+	return BPF_CORE_READ_BITFIELD_PROBED(device, priv_flags) & bpf_core_enum_value(enum netdev_priv_flags, IFF_BRIDGE_PORT);
+}
+
+/* Did IPsec decrypt the packet? Then the same device has it a second time. */
+static __always_inline bool was_encrypted(struct __sk_buff *skb)
+{
+	if (!bpf_core_field_exists(kernel_skb(skb)->active_extensions) ||
+	    !bpf_core_enum_value_exists(enum skb_ext_id, SKB_EXT_SEC_PATH))
+		return false; /* a kernel without IPsec */
+	return BPF_CORE_READ(kernel_skb(skb), active_extensions) &
+	       1 << bpf_core_enum_value(enum skb_ext_id, SKB_EXT_SEC_PATH);
+}
+
+/* Octets from skb->data to the network header. */
+static __always_inline __u32 network_offset(struct __sk_buff *skb)
+{
+	const struct sk_buff *kernel = kernel_skb(skb);
+
+	return BPF_CORE_READ(kernel, head) + BPF_CORE_READ(kernel, network_header) - BPF_CORE_READ(kernel, data);
 }
 
 /* CLOCK_MONOTONIC in ns; the coarse one (Linux 5.11) is exact to a tick, and a tenth of the price. */

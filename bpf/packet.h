@@ -8,6 +8,7 @@
 #define STUBSIEVE_PACKET_H
 
 #include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <linux/in.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
@@ -27,6 +28,12 @@
 #define TCP_FLAGS_OFFSET 13
 #define TCP_SYN 0x02
 #define TCP_ACK 0x10
+
+/* On which side of a device the packet is met. */
+enum side {
+	SIDE_EGRESS,  /* one of ours leaves */
+	SIDE_INGRESS, /* one of somebody behind the device came */
+};
 
 static __always_inline long load(struct __sk_buff *skb, __u32 offset, void *to, __u32 length)
 {
@@ -253,9 +260,22 @@ static __always_inline bool is_group_route(const struct sieve_packet *packet, st
 	return BPF_CORE_READ((struct rtable *)dst, rt_flags) & (RTCF_BROADCAST | RTCF_MULTICAST);
 }
 
-/* The conditions on the datagram. On success the message's length is in work->length. */
+/* Is the frame for several? The route knows of a packet that leaves, the link layer of one that came. */
+static __always_inline bool is_group_frame(struct __sk_buff *skb, const struct sieve_packet *packet,
+					   enum side side, struct dst_entry *dst)
+{
+	if (side == SIDE_EGRESS)
+		return is_group_route(packet, dst);
+	return skb->pkt_type == PACKET_BROADCAST || skb->pkt_type == PACKET_MULTICAST;
+}
+
+/*
+ * The conditions on the datagram. On success the message's length is in work->length. `dst` is that of a packet
+ * which leaves.
+ */
 static __always_inline enum sieve_reason check_datagram(struct __sk_buff *skb, struct sieve_packet *packet,
-							struct dst_entry *dst, struct sieve_work *work)
+							enum side side, struct dst_entry *dst,
+							struct sieve_work *work)
 {
 	__u32 udp_length = bpf_ntohs(packet->udp.len);
 
@@ -265,12 +285,17 @@ static __always_inline enum sieve_reason check_datagram(struct __sk_buff *skb, s
 		return SIEVE_REASON_segmented;
 	if (packet->reason)
 		return packet->reason;
+	if (side == SIDE_INGRESS && was_encrypted(skb))
+		return SIEVE_REASON_headers;
 	if (udp_length < sizeof(struct udphdr) || packet->transport + udp_length != packet->ip_length)
 		return SIEVE_REASON_length;
-	if (is_group_address(packet) || is_group_route(packet, dst))
+	if (is_group_address(packet) || is_group_frame(skb, packet, side, dst))
 		return SIEVE_REASON_destination;
-	/* Our own packets end with the datagram, so what is before it is the link layer. load_message() checks. */
-	packet->network = skb->len - packet->ip_length;
+	/*
+	 * Our own packets end with the datagram, so what is before it is the link layer. Those that came may have
+	 * padding behind it. load_message() checks.
+	 */
+	packet->network = side == SIDE_EGRESS ? skb->len - packet->ip_length : network_offset(skb);
 	if (packet->network != 0 && packet->network != ETH_HLEN)
 		return SIEVE_REASON_length;
 	udp_length -= sizeof(struct udphdr);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * The entry points. The packet's way: packet.h (is it a DNS query?), dns.h (which one?), facts.h and
- * decide.h (is it useless?), answer.h and rewrite.h (what its sender gets).
+ * decide.h (is it useless?), answer.h and rewrite.h (what its sender gets). gateway.h is for packets that come in,
+ * sensor.h for sockets that are made.
  */
 #include "maps.h"
 #include "packet.h"
@@ -10,6 +11,7 @@
 #include "decide.h"
 #include "answer.h"
 #include "rewrite.h"
+#include "gateway.h"
 #include "sensor.h"
 
 #include <linux/pkt_cls.h>
@@ -25,15 +27,15 @@ static __always_inline void learn(struct sieve_work *work, __u32 facts)
 	SIEVE_FORGET();
 }
 
-/* Is the query in work->message useless? The dear questions come last. */
+/* Is the query in work->message useless? The dear questions come last; those of the sender are for our own. */
 static __always_inline enum sieve_reason judge(struct __sk_buff *skb, const struct sieve_packet *packet,
-					       struct net *net, struct sieve_work *work)
+					       enum side side, struct net *net, struct sieve_work *work)
 {
 	struct sieve_netns *state;
 	enum sieve_reason reason;
 
 	work->facts = 0;
-	learn(work, cgroup_facts(skb));
+	learn(work, side == SIDE_EGRESS ? cgroup_facts(skb) : SIEVE_FACT_SCOPE);
 	learn(work, name_facts(work));
 	learn(work, heartbeat_facts());
 	state = find_netns(net);
@@ -45,41 +47,44 @@ static __always_inline enum sieve_reason judge(struct __sk_buff *skb, const stru
 	reason = sieve_connectivity_reason(state->connectivity[work->question.family & 1]);
 	if (reason)
 		return reason;
-	learn(work, nat_facts(skb, packet));
-	if (!policy.filter_servers)
+	if (side == SIDE_EGRESS)
+		learn(work, nat_facts(skb, packet));
+	if (side == SIDE_EGRESS && !policy.filter_servers)
 		learn(work, server_facts(skb, packet));
 	return sieve_confirm(current_policy(), work->facts);
 }
 
 /* Why the packet passes, or none, or UNCOUNTED. */
-static __always_inline int examine(struct __sk_buff *skb, struct sieve_kernel_work *kernel_work)
+static __always_inline int examine(struct __sk_buff *skb, enum side side, struct sieve_kernel_work *kernel_work)
 {
 	struct sieve_packet *packet = &kernel_work->packet;
 	struct sieve_work *work = &kernel_work->dns;
 	const struct net_device *device = packet_device(skb);
 	struct net *net = device_netns(device);
-	struct dst_entry *dst = packet_dst(skb);
+	struct dst_entry *dst = side == SIDE_EGRESS ? packet_dst(skb) : NULL;
 	enum sieve_reason reason;
 
-	if (!has_socket(skb, packet))
+	if (side == SIDE_INGRESS && !is_sent_here(skb, device))
+		return UNCOUNTED;
+	if (side == SIDE_EGRESS && !has_socket(skb, packet))
 		return SIEVE_REASON_not_local;
-	if (!is_routed_here(device, dst))
+	if (side == SIDE_EGRESS && !is_routed_here(device, dst))
 		return socket_netns(skb) == net ? UNCOUNTED : SIEVE_REASON_not_local;
-	reason = check_datagram(skb, packet, dst, work);
+	reason = check_datagram(skb, packet, side, dst, work);
 	if (!reason)
 		reason = load_message(skb, kernel_work);
 	if (!reason)
 		reason = sieve_parse_query(work);
 	if (!reason)
-		reason = judge(skb, packet, net, work);
+		reason = judge(skb, packet, side, net, work);
 	return reason;
 }
 
 /*
- * The body of both hooks: why the packet passes, or none, or UNCOUNTED. The packet's description is in
+ * The body of all hooks: why the packet passes, or none, or UNCOUNTED. The packet's description is in
  * the work area, where the verifier forgets by which of the many ways through the headers it came.
  */
-static __always_inline int filter(struct __sk_buff *skb, struct sieve_kernel_work **ret_work)
+static __always_inline int filter(struct __sk_buff *skb, enum side side, struct sieve_kernel_work **ret_work)
 {
 	struct sieve_kernel_work *work = NULL;
 	int reason;
@@ -88,37 +93,70 @@ static __always_inline int filter(struct __sk_buff *skb, struct sieve_kernel_wor
 		return UNCOUNTED;
 	SIEVE_FORGET();
 	*ret_work = work;
-	reason = examine(skb, work);
+	reason = examine(skb, side, work);
 	if (!reason && !still_mine(skb, &work->packet))
 		return SIEVE_REASON_failed;
 	return reason;
 }
 
-/* tcx or clsact egress: `answer` and `drop`. TC_ACT_UNSPEC lets the next program have its turn. */
-SEC("tc")
-int sieve_egress(struct __sk_buff *skb)
+/* An answer in the packet's place goes back to who asked. */
+static __always_inline int send_back(struct __sk_buff *skb, enum side side)
 {
-	struct sieve_kernel_work *work = NULL;
-	int reason = filter(skb, &work);
-	__u32 family;
-
-	if (reason == UNCOUNTED || !work)
-		return TC_ACT_UNSPEC;
-	family = work->dns.question.family & 1;
-	if (!reason && policy.action == SIEVE_ACTION_DROP) {
-		count(SIEVE_COUNTER_DROPPED + family);
-		return TC_ACT_SHOT;
-	}
-	if (!reason && rewrite(skb, &work->packet, &work->dns))
-		reason = SIEVE_REASON_failed;
-	if (reason) {
-		count(reason);
-		return TC_ACT_UNSPEC;
-	}
-	count(SIEVE_COUNTER_ANSWERED + family);
+	if (side == SIDE_INGRESS)
+		return bpf_redirect(skb->ifindex, 0); /* out by the device by which the query came */
 	if (skb->ifindex == LOOPBACK_IFINDEX)
 		return TC_ACT_OK; /* it loops back as the answer */
 	return bpf_redirect(skb->ifindex, BPF_F_INGRESS);
+}
+
+/* What a useless query meets at a device. Without an answer the action says what is counted, and the verdict. */
+static __always_inline int act(struct __sk_buff *skb, enum side side, struct sieve_kernel_work *work)
+{
+	__u32 family = work->dns.question.family & 1;
+
+	if (policy.action == SIEVE_ACTION_OBSERVE) {
+		count(SIEVE_COUNTER_OBSERVED + family);
+		return TC_ACT_UNSPEC;
+	}
+	if (policy.action == SIEVE_ACTION_DROP) {
+		count(SIEVE_COUNTER_DROPPED + family);
+		return TC_ACT_SHOT;
+	}
+	if ((side == SIDE_INGRESS && cut_padding(skb, &work->packet)) || rewrite(skb, &work->packet, &work->dns)) {
+		count(SIEVE_REASON_failed);
+		return TC_ACT_UNSPEC;
+	}
+	count(SIEVE_COUNTER_ANSWERED + family);
+	return send_back(skb, side);
+}
+
+/* The body of the hooks of a device. TC_ACT_UNSPEC lets the next program have its turn. */
+static __always_inline int filter_device(struct __sk_buff *skb, enum side side)
+{
+	struct sieve_kernel_work *work = NULL;
+	int reason = filter(skb, side, &work);
+
+	if (reason == UNCOUNTED || !work)
+		return TC_ACT_UNSPEC;
+	if (!reason)
+		return act(skb, side, work);
+	count(reason);
+	return TC_ACT_UNSPEC;
+}
+
+/* tcx or clsact egress of every device. */
+SEC("tc")
+int sieve_egress(struct __sk_buff *skb)
+{
+	return filter_device(skb, SIDE_EGRESS);
+}
+
+/* tcx or clsact ingress of a gateway's device. */
+SEC("tc")
+int sieve_gateway(struct __sk_buff *skb)
+{
+	pull_headers(skb);
+	return filter_device(skb, SIDE_INGRESS);
 }
 
 /* cgroup egress: `observe` and `reject`. 1 lets the packet pass, 0 is EPERM for its sender. */
@@ -126,7 +164,7 @@ SEC("cgroup_skb/egress")
 int sieve_cgroup(struct __sk_buff *skb)
 {
 	struct sieve_kernel_work *work = NULL;
-	int reason = filter(skb, &work);
+	int reason = filter(skb, SIDE_EGRESS, &work);
 	__u32 family;
 
 	if (reason == UNCOUNTED || !work)

@@ -170,7 +170,7 @@ static void passes_in(const char *phrase, enum place place, int reason)
 	struct packet packet;
 
 	for (int version = 4; version <= 6; version += 2)
-		for (enum hook hook = 0; hook < HOOKS; hook++) {
+		for (enum hook hook = 0; hook < HOOKS_OF_OURS; hook++) {
 			usual_query(version, SIEVE_IPV6, &packet, &answer);
 			run_in(place, hook, tap_ifindex, &packet, &outcome);
 			check_passed(phrase, hook, &packet, &outcome, reason);
@@ -196,6 +196,19 @@ static void answered_in(const char *phrase, enum place place)
 {
 	answered_over(phrase, place, 4);
 	answered_over(phrase, place, 6);
+}
+
+static void answered_at_gateway(const char *phrase, enum place place)
+{
+	struct outcome outcome;
+	struct message answer;
+	struct packet packet;
+
+	for (int version = 4; version <= 6; version += 2) {
+		usual_query(version, SIEVE_IPV6, &packet, &answer);
+		run_in(place, HOOK_GATEWAY, tap_ifindex, &packet, &outcome);
+		check_answered(phrase, tap_ifindex, &packet, &answer, SIEVE_IPV6, &outcome);
+	}
 }
 
 static void list_cgroup(enum place place, __u32 kind)
@@ -287,6 +300,17 @@ static void without_any_listed_cgroup_nothing_is_in_scope(void **state)
 	passes_in("no list", SHOP, SIEVE_REASON_scope);
 }
 
+/* What asks at a gateway has no cgroup here, whichever the test is in. */
+static void a_gateway_does_not_look_at_cgroups(void **state)
+{
+	(void)state;
+	load_scopes(false);
+	list_cgroup(SHOP, SIEVE_CGROUP_SCOPE);
+	list_cgroup(SHOP_TILL, SIEVE_CGROUP_EXEMPT);
+	for (enum place place = BASE; place <= PLACES; place++)
+		answered_at_gateway("whatever is listed", place);
+}
+
 /* Where a server of a case listens. */
 struct service {
 	const char *phrase;
@@ -359,7 +383,7 @@ static void passes_over(const char *phrase, enum place place, int version)
 	struct packet packet;
 
 	usual_query(version, SIEVE_IPV6, &packet, &answer);
-	for (enum hook hook = 0; hook < HOOKS; hook++) {
+	for (enum hook hook = 0; hook < HOOKS_OF_OURS; hook++) {
 		run_in(place, hook, tap_ifindex, &packet, &outcome);
 		check_passed(phrase, hook, &packet, &outcome, SIEVE_REASON_serves_others);
 		run_in(place, hook, LOOPBACK, &packet, &outcome);
@@ -406,6 +430,7 @@ static void a_server_in_another_cgroup_is_another_matter(void **state)
 	passes_over("its own cgroup", SHOP, 4);
 	passes_over("its own cgroup", SHOP, 6);
 	answered_in("a sibling", HOME);
+	answered_at_gateway("clients", SHOP);
 	answered_in("the parent", BASE);
 	answered_in("a cgroup below", SHOP_TILL);
 }
@@ -481,6 +506,7 @@ int main(void)
 		TEST(the_nearest_listed_cgroup_decides),
 		TEST(the_whole_host_is_answered_but_for_exempt_cgroups),
 		TEST(without_any_listed_cgroup_nothing_is_in_scope),
+		TEST(a_gateway_does_not_look_at_cgroups),
 		TEST(a_server_in_the_senders_cgroup_serves_others),
 		TEST(a_server_in_another_cgroup_is_another_matter),
 		TEST(a_server_is_filtered_where_the_policy_says_so),

@@ -17,6 +17,9 @@ static struct way ways[] = {
 	{ .name = "answer on lo", .hook = HOOK_EGRESS, .loopback = true, .action = SIEVE_ACTION_ANSWER },
 	{ .name = "drop", .hook = HOOK_EGRESS, .action = SIEVE_ACTION_DROP },
 	{ .name = "observe", .hook = HOOK_CGROUP, .action = SIEVE_ACTION_OBSERVE },
+	{ .name = "answer at a gateway", .hook = HOOK_GATEWAY, .action = SIEVE_ACTION_ANSWER },
+	{ .name = "drop at a gateway", .hook = HOOK_GATEWAY, .action = SIEVE_ACTION_DROP },
+	{ .name = "observe at a gateway", .hook = HOOK_GATEWAY, .action = SIEVE_ACTION_OBSERVE },
 	{ .name = "reject", .hook = HOOK_CGROUP, .action = SIEVE_ACTION_REJECT },
 };
 
@@ -155,11 +158,12 @@ static void a_query_cut_at_any_octet_passes(void **state)
 
 	(void)state;
 	make_message(&plan, &whole);
-	for (plan.cut = 1; plan.cut <= whole.length; plan.cut++) {
-		run_message(&ways[0], 4, &plan, &packet, &outcome);
-		assert_in_range(outcome.counter, SIEVE_REASON_NONE + 1, SIEVE_REASONS - 1);
-		check_passed("a query cut short", HOOK_EGRESS, &packet, &outcome, outcome.counter);
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(ways); i++)
+		for (plan.cut = 1; plan.cut <= whole.length; plan.cut++) {
+			run_message(&ways[i], 4, &plan, &packet, &outcome);
+			assert_in_range(outcome.counter, SIEVE_REASON_NONE + 1, SIEVE_REASONS - 1);
+			check_passed("a query cut short", ways[i].hook, &packet, &outcome, outcome.counter);
+		}
 }
 
 static void the_counters_add_up_to_the_packets_sent(void **state)

@@ -185,7 +185,7 @@ static void check_changed(enum sieve_family asked, enum sieve_family changed, __
 	publish(&filter, &published);
 	expect_passed("the routes changed", &filter, asked, SIEVE_REASON_changed);
 	assert_int_equal(read_state().wake, 1);
-	assert_int_equal(read_events(), 1); /* for six packets */
+	assert_int_equal(read_events(), 1); /* for eight packets */
 	expect_passed("still", &filter, asked, SIEVE_REASON_changed);
 	assert_int_equal(read_events(), 0);
 	publish(&filter, &published);
@@ -300,11 +300,15 @@ static void check_message(const char *phrase, const struct message_plan *plan, c
 	make_message(plan, &message);
 	for (int version = 4; version <= 6; version += 2) {
 		make_packet(&(struct packet_plan){ .version = version }, &message, &packet);
-		run_packet(&filter, HOOK_EGRESS, tap_ifindex, &packet, &outcome);
-		if (answer)
-			check_answered(phrase, tap_ifindex, &packet, answer, plan_family(plan), &outcome);
-		else
-			check_passed(phrase, HOOK_EGRESS, &packet, &outcome, reason);
+		for (enum hook hook = 0; hook < HOOKS; hook++) {
+			if (hook == HOOK_CGROUP)
+				continue;
+			run_packet(&filter, hook, tap_ifindex, &packet, &outcome);
+			if (answer)
+				check_answered(phrase, tap_ifindex, &packet, answer, plan_family(plan), &outcome);
+			else
+				check_passed(phrase, hook, &packet, &outcome, reason);
+		}
 		run_packet(&filter, HOOK_CGROUP, tap_ifindex, &packet, &outcome);
 		check_passed(phrase, HOOK_CGROUP, &packet, &outcome,
 			     answer ? SIEVE_COUNTER_OBSERVED + (int)plan_family(plan) : reason);

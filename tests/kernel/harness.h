@@ -21,6 +21,7 @@
 #include <linux/if_tun.h>
 #include <linux/pkt_cls.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,7 +50,10 @@
 #define UNCOUNTED -1         /* no counter moved */
 #define SEVERAL -2           /* more than one moved, or by more than one */
 
-/* The device of the namespace that is not lo; it has Ethernet headers. Set by enter_namespace(). */
+/*
+ * The device of the namespace that is not lo; it has Ethernet headers, and the MAC address to which the usual
+ * packet goes. Set by enter_namespace().
+ */
 static int tap_ifindex;
 static __u32 namespace_inum;
 
@@ -61,6 +65,8 @@ struct filter {
 enum hook {
 	HOOK_EGRESS, /* tcx and clsact run the same program */
 	HOOK_CGROUP,
+	HOOKS_OF_OURS, /* those before are for the host's own packets */
+	HOOK_GATEWAY = HOOKS_OF_OURS,
 	HOOKS,
 };
 
@@ -95,6 +101,9 @@ static inline int make_tap(const char *name)
 	assert_true(fd >= 0);
 	strncpy(request.ifr_name, name, sizeof(request.ifr_name) - 1);
 	assert_int_equal(ioctl(fd, TUNSETIFF, &request), 0);
+	request.ifr_hwaddr.sa_family = ARPHRD_ETHER;
+	memcpy(request.ifr_hwaddr.sa_data, usual_mac, ETH_ALEN);
+	assert_int_equal(ioctl(fd, SIOCSIFHWADDR, &request), 0);
 	return (int)if_nametoindex(name);
 }
 
@@ -270,12 +279,21 @@ static inline void leave_by(struct packet *packet, int ifindex)
 		memset(packet->octets, 0, 2 * ETH_ALEN);
 }
 
+static inline int hook_fd(const struct filter *filter, enum hook hook)
+{
+	const struct bpf_program *programs[HOOKS] = {
+		[HOOK_EGRESS] = filter->skel->progs.sieve_egress,
+		[HOOK_CGROUP] = filter->skel->progs.sieve_cgroup,
+		[HOOK_GATEWAY] = filter->skel->progs.sieve_gateway,
+	};
+
+	return bpf_program__fd(programs[hook]);
+}
+
 /* Hand one packet to a program. Asserts nothing of what comes out, so a child process can do it. */
 static inline void run_packet(const struct filter *filter, enum hook hook, int ifindex, struct packet *packet,
 			      struct outcome *ret)
 {
-	const struct bpf_program *program = hook == HOOK_EGRESS ? filter->skel->progs.sieve_egress :
-								  filter->skel->progs.sieve_cgroup;
 	struct __sk_buff context = { .ifindex = (__u32)ifindex, .gso_segs = packet->gso_segs,
 				     .gso_size = packet->gso_size };
 	__u64 before[SIEVE_COUNTERS], after[SIEVE_COUNTERS];
@@ -285,7 +303,7 @@ static inline void run_packet(const struct filter *filter, enum hook hook, int i
 
 	leave_by(packet, ifindex);
 	read_counters(filter, before);
-	ret->error = bpf_prog_test_run_opts(bpf_program__fd(program), &run);
+	ret->error = bpf_prog_test_run_opts(hook_fd(filter, hook), &run);
 	read_counters(filter, after);
 	ret->verdict = (int)run.retval;
 	ret->length = run.data_size_out;
@@ -296,7 +314,7 @@ static inline void run_packet(const struct filter *filter, enum hook hook, int i
 static inline void check_untouched(const char *phrase, enum hook hook, const struct packet *packet,
 				   const struct outcome *outcome)
 {
-	size_t from = hook == HOOK_EGRESS ? 0 : ETHERNET_SIZE;
+	size_t from = hook == HOOK_CGROUP ? ETHERNET_SIZE : 0;
 
 	if (outcome->length != packet->length ||
 	    memcmp(&outcome->octets[from], &packet->octets[from], packet->length - from))
@@ -317,7 +335,7 @@ static inline void check_outcome(const char *phrase, const struct outcome *outco
 static inline void check_passed(const char *phrase, enum hook hook, const struct packet *packet,
 				const struct outcome *outcome, int counter)
 {
-	check_outcome(phrase, outcome, hook == HOOK_EGRESS ? TC_ACT_UNSPEC : 1, counter);
+	check_outcome(phrase, outcome, hook == HOOK_CGROUP ? 1 : TC_ACT_UNSPEC, counter);
 	check_untouched(phrase, hook, packet, outcome);
 }
 
@@ -385,6 +403,9 @@ static inline void expect_answered(const char *phrase, const struct filter *filt
 		check_answered(phrase, tap_ifindex, &packet, &answer, family, &outcome);
 		run_packet(filter, HOOK_EGRESS, LOOPBACK, &packet, &outcome);
 		check_answered(phrase, LOOPBACK, &packet, &answer, family, &outcome);
+		usual_query(version, family, &packet, &answer); /* with MAC addresses again */
+		run_packet(filter, HOOK_GATEWAY, tap_ifindex, &packet, &outcome);
+		check_answered(phrase, tap_ifindex, &packet, &answer, family, &outcome);
 		run_packet(filter, HOOK_CGROUP, tap_ifindex, &packet, &outcome);
 		check_passed(phrase, HOOK_CGROUP, &packet, &outcome, SIEVE_COUNTER_OBSERVED + (int)family);
 	}

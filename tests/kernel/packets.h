@@ -26,7 +26,10 @@ enum {
 	TCP_ACK = 0x10,
 };
 
+static const __u8 usual_mac[ETH_ALEN] = { 0x02, 0, 0, 0, 0, 0x53 };
+
 struct packet_plan {
+	const __u8 *mac;               /* the frame's destination; NULL: usual_mac */
 	int version;                   /* 4 or 6; 0 in a table: both */
 	const char *source, *destination;
 	int source_port, destination_port; /* 0: 40000 and 53; PORT_ZERO */
@@ -197,13 +200,14 @@ static inline void set_ip_length(struct packet *packet, int more)
 
 static inline void make_packet(const struct packet_plan *plan, const struct message *message, struct packet *ret)
 {
-	const __u8 ethernet[12] = { 0x02, 0, 0, 0, 0, 0x53, 0x02, 0, 0, 0, 0, 0x10 };
+	const __u8 source[ETH_ALEN] = { 0x02, 0, 0, 0, 0, 0x10 };
 
 	memset(ret, 0, sizeof(*ret));
 	ret->version = plan->version;
 	ret->gso_segs = plan->gso_segs;
 	ret->gso_size = plan->gso_size;
-	add_octets(ret, ethernet, sizeof(ethernet));
+	add_octets(ret, plan->mac ? plan->mac : usual_mac, ETH_ALEN);
+	add_octets(ret, source, sizeof(source));
 	add_u16(ret, plan->ether_type ? plan->ether_type : plan->version == 4 ? ETH_P_IP : ETH_P_IPV6);
 	ret->network = ret->length;
 	if (plan->version == 4)

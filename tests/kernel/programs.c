@@ -70,18 +70,18 @@ static void every_action_loads_only_what_it_needs(void **state)
 	}
 }
 
-static void the_sensor_is_loaded_where_it_is_asked_for(void **state)
+static void sensor_and_gateway_are_loaded_where_they_are_asked_for(void **state)
 {
-	struct programs_request request = { .pin_dir = pin_dir, .max_netns = 1, .sensor = true };
-
 	(void)state;
-	for (enum sieve_action action = SIEVE_ACTION_ANSWER; action <= SIEVE_ACTION_REJECT; action++) {
-		struct programs *programs = load_programs_as(action, request);
+	for (enum sieve_action action = SIEVE_ACTION_ANSWER; action <= SIEVE_ACTION_REJECT; action++)
+		for (int asked = 0; asked < 4; asked++) {
+			struct programs *programs = load_programs_as(action, (struct programs_request){
+				.pin_dir = pin_dir, .max_netns = 1, .sensor = asked & 1, .gateway = asked & 2 });
 
-		assert_true(programs_sensor_fd(programs) >= 0);
-		assert_true(programs_gateway_fd(programs) < 0);
-		programs_free(programs);
-	}
+			assert_int_equal(programs_sensor_fd(programs) >= 0, (asked & 1) != 0);
+			assert_int_equal(programs_gateway_fd(programs) >= 0, (asked & 2) != 0);
+			programs_free(programs);
+		}
 }
 
 /* Those that are there are published anew; one more is refused. */
@@ -638,7 +638,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(every_action_loads_only_what_it_needs, fresh_instance),
-		cmocka_unit_test_setup(the_sensor_is_loaded_where_it_is_asked_for, fresh_instance),
+		cmocka_unit_test_setup(sensor_and_gateway_are_loaded_where_they_are_asked_for, fresh_instance),
 		cmocka_unit_test_setup(as_many_namespaces_as_asked_for_have_a_place, fresh_instance),
 		cmocka_unit_test_setup(maps_are_pinned_for_root_and_nothing_else_is, fresh_instance),
 		cmocka_unit_test_setup(counters_are_sums_over_all_cpus, fresh_instance),

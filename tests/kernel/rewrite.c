@@ -36,6 +36,8 @@ static void check_reply(const char *phrase, const struct packet_plan *plan, cons
 	make_packet(plan, &message, &packet);
 	run_packet(&filter, HOOK_EGRESS, tap_ifindex, &packet, &outcome);
 	check_answered(phrase, tap_ifindex, &packet, &answer, plan_family(message_plan), &outcome);
+	run_packet(&filter, HOOK_GATEWAY, tap_ifindex, &packet, &outcome);
+	check_answered(phrase, tap_ifindex, &packet, &answer, plan_family(message_plan), &outcome);
 	run_packet(&filter, HOOK_EGRESS, LOOPBACK, &packet, &outcome);
 	check_answered(phrase, LOOPBACK, &packet, &answer, plan_family(message_plan), &outcome);
 }
@@ -166,6 +168,8 @@ static void a_query_without_checksum_over_ipv6_passes(void **state)
 	make_packet(&without, &message, &packet);
 	run_packet(&filter, HOOK_EGRESS, tap_ifindex, &packet, &outcome);
 	check_passed("no checksum", HOOK_EGRESS, &packet, &outcome, SIEVE_REASON_failed);
+	run_packet(&filter, HOOK_GATEWAY, tap_ifindex, &packet, &outcome);
+	check_passed("no checksum at a gateway", HOOK_GATEWAY, &packet, &outcome, SIEVE_REASON_failed);
 	run_packet(&filter, HOOK_EGRESS, LOOPBACK, &packet, &outcome);
 	check_passed("no checksum on lo", HOOK_EGRESS, &packet, &outcome, SIEVE_REASON_failed);
 	check_reply("with checksum", &(struct packet_plan){ .version = 6 }, &plan, 1);

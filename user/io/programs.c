@@ -161,6 +161,7 @@ static int choose(struct stubsieve_bpf *skeleton, const struct programs_request 
 	bpf_program__set_autoload(skeleton->progs.sieve_egress, !by_cgroup);
 	bpf_program__set_autoload(skeleton->progs.sieve_cgroup, by_cgroup);
 	bpf_program__set_autoload(skeleton->progs.sieve_sensor, request->sensor);
+	bpf_program__set_autoload(skeleton->progs.sieve_gateway, request->gateway);
 	summarize_names(&summarized);
 	skeleton->rodata->policy = summarized;
 	return bpf_map__set_max_entries(skeleton->maps.netns, request->max_netns);
@@ -241,8 +242,7 @@ int programs_sensor_fd(const struct programs *programs)
 
 int programs_gateway_fd(const struct programs *programs)
 {
-	(void)programs;
-	return -ENOENT;
+	return bpf_program__fd(programs->skeleton->progs.sieve_gateway);
 }
 
 /* "NAME-VERSION", of any version. */
