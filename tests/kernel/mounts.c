@@ -370,7 +370,7 @@ static void expect_nowhere(const char *path)
 
 static void a_path_that_leads_nowhere_has_no_place(void **state)
 {
-	char long_name[PATH_MAX + 10], many[PATH_MAX];
+	char long_name[PATH_MAX + 10], many[PATH_MAX + 1];
 	struct cgroup fits;
 	struct error error;
 
@@ -383,12 +383,15 @@ static void a_path_that_leads_nowhere_has_no_place(void **state)
 	memset(long_name, 'x', sizeof(long_name) - 1);
 	long_name[sizeof(long_name) - 1] = '\0';
 	expect_nowhere(long_name);
-	for (size_t i = 0; i < sizeof(many) - 2; i += 2)
+	/* the longest path, and one octet more */
+	for (size_t i = 0; i < PATH_MAX - 2; i += 2)
 		memcpy(&many[i], "/x", 2);
-	many[sizeof(many) - 2] = '\0';
+	strcpy(&many[PATH_MAX - 2], "x");
 	assert_int_equal(mounts_place_cgroup(many, &fits, &error), 0);
-	assert_int_equal(fits.level, (sizeof(many) - 2) / 2);
+	assert_int_equal(fits.level, PATH_MAX / 2 - 1);
 	assert_string_equal(fits.path, many);
+	strcpy(&many[PATH_MAX - 2], "xx");
+	expect_nowhere(many);
 }
 
 static void join(void *cgroup)

@@ -214,6 +214,9 @@ static inline pid_t fork_child(void)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (getppid() != parent)
 			_exit(1);
+		if (sandbox_keeper_fd >= 0) /* the keeper waits for the test alone */
+			close(sandbox_keeper_fd);
+		sandbox_keeper_fd = -1;
 	}
 	return child;
 }
@@ -273,9 +276,23 @@ static inline void remove_cgroups(const char *path)
 	rmdir(path);
 }
 
-/* Processes of the test may need a moment to end. */
+/* What a test that failed has left there ends (Linux 5.14). */
+static inline void end_processes(const char *cgroup)
+{
+	char path[PATH_MAX + 16];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/cgroup.kill", cgroup);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd >= 0 && write(fd, "1", 1) < 0)
+		perror(path);
+	close(fd);
+}
+
+/* Processes need a moment to end. */
 static inline bool is_tidy(void)
 {
+	end_processes(sandbox_cgroup);
 	remove_cgroups(sandbox_cgroup);
 	return (!sandbox_tidy || sandbox_tidy()) && access(sandbox_cgroup, F_OK) != 0;
 }
