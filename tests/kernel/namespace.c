@@ -223,7 +223,7 @@ static void a_link_that_goes_down_takes_its_routes_along(void **state)
 	assert_published(SIEVE_OFFLINE, SIEVE_OFFLINE);
 }
 
-static void a_change_is_looked_at_twice(void **state)
+static void a_change_is_looked_at_at_once_and_if_need_be_again(void **state)
 {
 	uint64_t before;
 
@@ -237,9 +237,15 @@ static void a_change_is_looked_at_twice(void **state)
 	namespace_read(&namespace, clock_monotonic_ns());
 	namespace_work(&namespace, clock_monotonic_ns());
 	assert_int_equal(namespace.surveys, before + 1); /* at once */
-	assert_true(namespace_due(&namespace) > 0);
 	work_until_idle();
-	assert_int_equal(namespace.surveys, before + 2); /* and behind it */
+	assert_int_equal(namespace.surveys, before + 1); /* the message came behind the route */
+	run("ip -4 route del 192.0.2.0/24 dev h0");
+	namespace_read(&namespace, clock_monotonic_ns());
+	namespace_work(&namespace, clock_monotonic_ns());
+	assert_int_equal(namespace.surveys, before + 2); /* at once */
+	assert_true(namespace_due(&namespace) < clock_monotonic_ns() + CLOCK_SECOND_NS);
+	work_until_idle();
+	assert_int_equal(namespace.surveys, before + 3); /* and behind it, for the message may have come before */
 }
 
 static void a_storm_is_looked_at_with_pauses(void **state)
@@ -488,7 +494,7 @@ int main(void)
 		TEST(a_route_that_comes_acts_at_once),
 		TEST(a_route_that_goes_acts_after_settling),
 		TEST(a_link_that_goes_down_takes_its_routes_along),
-		TEST(a_change_is_looked_at_twice),
+		TEST(a_change_is_looked_at_at_once_and_if_need_be_again),
 		TEST(a_storm_is_looked_at_with_pauses),
 		TEST(a_route_beside_the_witness_needs_no_look),
 		TEST(lost_messages_let_everything_pass_until_the_next_look),

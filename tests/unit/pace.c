@@ -98,7 +98,24 @@ static void a_storm_gets_one_survey_in_10_ms_and_one_behind_it(void **state)
 	assert_int_equal(pace_due(&pace), 0);
 }
 
-static void the_pause_is_at_least_as_long_as_the_survey(void **state)
+static void one_survey_is_enough_where_the_message_follows_the_change(void **state)
+{
+	struct pace pace = {};
+
+	(void)state;
+	pace_trigger_once(&pace, START);
+	assert_int_equal(pace_due(&pace), START);
+	pace_done(&pace, START, START + MS);
+	assert_int_equal(pace_due(&pace), 0);
+	/* and it neither takes the closing survey of another trigger nor puts it off */
+	pace_trigger(&pace, START + 20 * MS);
+	pace_done(&pace, START + 20 * MS, START + 20 * MS);
+	pace_trigger_once(&pace, START + 40 * MS);
+	pace_done(&pace, START + 40 * MS, START + 40 * MS);
+	assert_int_equal(pace_due(&pace), START + 20 * MS + PACE_TRAIL_NS);
+}
+
+static void the_pause_is_three_times_as_long_as_the_survey(void **state)
 {
 	struct pace pace = {};
 
@@ -106,7 +123,7 @@ static void the_pause_is_at_least_as_long_as_the_survey(void **state)
 	pace_trigger(&pace, START);
 	pace_done(&pace, START, START + 500 * MS);
 	pace_trigger(&pace, START + 501 * MS);
-	assert_int_equal(pace_due(&pace), START + 1000 * MS);
+	assert_int_equal(pace_due(&pace), START + 2000 * MS);
 }
 
 int main(void)
@@ -119,7 +136,8 @@ int main(void)
 		cmocka_unit_test(a_trigger_puts_the_trailing_survey_off),
 		cmocka_unit_test(a_trigger_while_a_survey_runs_is_not_forgotten),
 		cmocka_unit_test(a_storm_gets_one_survey_in_10_ms_and_one_behind_it),
-		cmocka_unit_test(the_pause_is_at_least_as_long_as_the_survey),
+		cmocka_unit_test(one_survey_is_enough_where_the_message_follows_the_change),
+		cmocka_unit_test(the_pause_is_three_times_as_long_as_the_survey),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

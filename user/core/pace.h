@@ -16,12 +16,16 @@
 /* One network namespace; all zero is a fresh one with nothing to do. */
 struct pace {
 	bool leading;  /* triggered since the last survey */
-	bool trailing; /* the last trigger still wants its closing survey */
+	bool trailing; /* a trigger still wants its closing survey */
 	uint64_t triggered_at; /* the last trigger */
+	uint64_t trailed_at;   /* the last one that wants a closing survey */
 	uint64_t free_at;      /* no survey before */
 };
 
 void pace_trigger(struct pace *pace, uint64_t now);
+
+/* By a message that is known to follow the change: one survey will do. */
+void pace_trigger_once(struct pace *pace, uint64_t now);
 
 /* When the next survey is due, perhaps in the past; 0: nothing to do. */
 uint64_t pace_due(const struct pace *pace);

@@ -2,6 +2,7 @@
 #include "namespace.h"
 
 #include <errno.h>
+#include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
@@ -211,6 +212,20 @@ struct reading {
 	uint64_t now;
 };
 
+/*
+ * Does the message follow the change that it tells of? One of a route that came does, and one of an IPv6 route that
+ * went (fib6_del_route()); that of an IPv4 route is sent before it goes (fib_table_delete(), Linux 6.18), and those
+ * of links and addresses before the routes that go with them.
+ */
+static bool is_after_the_fact(const struct nlmsghdr *message)
+{
+	const struct rtmsg *route = mnl_nlmsg_get_payload(message);
+
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(*route))
+		return false;
+	return message->nlmsg_type == RTM_NEWROUTE || (message->nlmsg_type == RTM_DELROUTE && route->rtm_family == AF_INET6);
+}
+
 static void take_message(const struct nlmsghdr *message, void *data)
 {
 	const struct reading *reading = data;
@@ -218,8 +233,12 @@ static void take_message(const struct nlmsghdr *message, void *data)
 
 	if (message->nlmsg_type == RTM_NEWLINK || message->nlmsg_type == RTM_DELLINK)
 		namespace->links_changed = true;
-	if (connectivity_concerns(message, &namespace->seen, &namespace->config->connectivity))
-		namespace_trigger(namespace, reading->now);
+	if (!connectivity_concerns(message, &namespace->seen, &namespace->config->connectivity))
+		return;
+	if (is_after_the_fact(message))
+		pace_trigger_once(&namespace->pace, reading->now);
+	else
+		pace_trigger(&namespace->pace, reading->now);
 }
 
 void namespace_read(struct namespace *namespace, uint64_t now)

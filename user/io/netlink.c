@@ -16,6 +16,16 @@
 /* Of every request: what was sent before on the same socket has been answered. */
 #define SEQUENCE 1
 
+/* What netlink_receive() says of a datagram that was received. */
+static ssize_t judge(const struct msghdr *header, size_t length)
+{
+	const struct sockaddr_nl *sender = header->msg_name;
+
+	if (header->msg_namelen != sizeof(*sender) || sender->nl_family != AF_NETLINK || sender->nl_pid != 0)
+		return 0;
+	return header->msg_flags & MSG_TRUNC ? -EMSGSIZE : (ssize_t)length;
+}
+
 ssize_t netlink_receive(int fd, void *buffer, size_t size)
 {
 	struct sockaddr_nl sender = {};
@@ -31,13 +41,30 @@ ssize_t netlink_receive(int fd, void *buffer, size_t size)
 	do
 		length = recvmsg(fd, &header, 0);
 	while (length < 0 && errno == EINTR);
-	if (length < 0)
+	return length < 0 ? -errno : judge(&header, (size_t)length);
+}
+
+int netlink_receive_batch(int fd, struct netlink_batch *batch)
+{
+	struct sockaddr_nl senders[NETLINK_BATCH];
+	struct mmsghdr headers[NETLINK_BATCH];
+	struct iovec parts[NETLINK_BATCH];
+	int count;
+
+	for (size_t i = 0; i < NETLINK_BATCH; i++) {
+		parts[i] = (struct iovec){ .iov_base = batch->buffers[i], .iov_len = sizeof(batch->buffers[i]) };
+		headers[i].msg_hdr = (struct msghdr){
+			.msg_name = &senders[i], .msg_namelen = sizeof(senders[i]), .msg_iov = &parts[i], .msg_iovlen = 1,
+		};
+	}
+	do
+		count = recvmmsg(fd, headers, NETLINK_BATCH, MSG_DONTWAIT, NULL);
+	while (count < 0 && errno == EINTR);
+	if (count < 0)
 		return -errno;
-	if (header.msg_namelen != sizeof(sender) || sender.nl_family != AF_NETLINK || sender.nl_pid != 0)
-		return 0;
-	if (header.msg_flags & MSG_TRUNC)
-		return -EMSGSIZE;
-	return length;
+	for (int i = 0; i < count; i++)
+		batch->lengths[i] = judge(&headers[i].msg_hdr, headers[i].msg_len);
+	return count;
 }
 
 static int error_of(const struct nlmsghdr *message)

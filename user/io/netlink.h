@@ -16,6 +16,18 @@
  */
 ssize_t netlink_receive(int fd, void *buffer, size_t size);
 
+/* Several datagrams by one system call. */
+#define NETLINK_BATCH 16
+#define NETLINK_MESSAGE_MAX (32 * 1024) /* a link message with many virtual functions is the largest */
+
+struct netlink_batch {
+	_Alignas(struct nlmsghdr) char buffers[NETLINK_BATCH][NETLINK_MESSAGE_MAX];
+	ssize_t lengths[NETLINK_BATCH]; /* of each as netlink_receive() returns it */
+};
+
+/* Returns how many there were, less than NETLINK_BATCH if these were the last; else -errno of recvmmsg(2). */
+int netlink_receive_batch(int fd, struct netlink_batch *batch);
+
 /* A handler returns 0 to go on, 1 to stop the dump, or -errno. */
 typedef int (*netlink_handler)(const struct nlmsghdr *message, void *data);
 

@@ -14,11 +14,8 @@
  */
 #define RECEIVE_BUFFER (8 * 1024 * 1024)
 
-/* A link message with many virtual functions is the largest; it stays under 32 KiB. */
-#define MESSAGE_MAX (64 * 1024)
-
 /* Datagrams in one call: a millisecond's work, so that one namespace's storm does not keep the others waiting. */
-#define READ_MAX 256
+#define READ_MAX (16 * NETLINK_BATCH)
 
 struct rtnl_monitor {
 	struct mnl_socket *socket;
@@ -99,21 +96,27 @@ static void pass_on(const void *datagram, size_t length, rtnl_message_callback c
 
 int rtnl_monitor_read(struct rtnl_monitor *monitor, rtnl_message_callback callback, void *data)
 {
-	_Alignas(struct nlmsghdr) char buffer[MESSAGE_MAX];
-	int fd = mnl_socket_get_fd(monitor->socket);
+	static struct netlink_batch batch; /* half a megabyte of which a page or two of each are touched */
+	int fd = mnl_socket_get_fd(monitor->socket), count = NETLINK_BATCH;
 	bool lost = false;
 
-	for (int i = 0; i < READ_MAX; i++) {
-		ssize_t length = netlink_receive(fd, buffer, sizeof(buffer));
-
-		if (length == -EAGAIN)
-			return lost ? -ENOBUFS : 0;
-		if (length == -ENOBUFS || length == -EMSGSIZE)
+	for (int read = 0; read < READ_MAX && count == NETLINK_BATCH; read += count) {
+		count = netlink_receive_batch(fd, &batch);
+		if (count == -ENOBUFS) {
 			lost = true;
-		else if (length < 0)
-			return (int)length;
-		else
-			pass_on(buffer, (size_t)length, callback, data);
+			count = NETLINK_BATCH; /* there is more behind what is missing */
+			continue;
+		}
+		if (count < 0)
+			return count == -EAGAIN && !lost ? 0 : count == -EAGAIN ? -ENOBUFS : count;
+		for (int i = 0; i < count; i++) {
+			if (batch.lengths[i] < 0)
+				lost = true;
+			else
+				pass_on(batch.buffers[i], (size_t)batch.lengths[i], callback, data);
+		}
 	}
-	return lost ? -ENOBUFS : 1;
+	if (lost)
+		return -ENOBUFS;
+	return count == NETLINK_BATCH;
 }
