@@ -229,7 +229,7 @@ static void detach_side(const struct attachments *attachments, struct attached *
 	if (it->hook == ATTACH_CLSACT)
 		clsact_detach(&clsact);
 	if (it->hook == ATTACH_TCX) {
-		bpf_link_detach(it->link_fd); /* the device may live on in another namespace */
+		/* Last the pin: then the kernel detaches by itself, and we do not wait for its grace period. */
 		close(it->link_fd);
 		format_pin(path, attachments->pin_dir, &pin);
 		unlink(path);

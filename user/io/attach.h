@@ -77,8 +77,10 @@ bool attach_holds(struct attachments *attachments, const struct attach_pin *pin)
 /* Is the interface attached to at all? */
 bool attached_anywhere(const struct attached *entry);
 
-/* Forget the attachments without detaching; or detach and unpin them all, in the namespace itself. */
+/* Forget the attachments without detaching. */
 void attach_release(struct attachments *attachments);
+
+/* Unpin them all, in the namespace itself; the kernel detaches within milliseconds. */
 void attach_remove(struct attachments *attachments);
 
 /* Attach the sensor to a cgroup. Returns the link's fd, which it goes with, or -errno. */

@@ -28,6 +28,9 @@
 #define QUESTION_MAX 64
 #define EVENTS_MAX 64
 
+/* So long after the start it is ready, though it may have many namespaces still to open. */
+#define READY_NS (2 * CLOCK_SECOND_NS)
+
 /* Children that answer commands: at most so many at once, for so long. */
 #define ANSWERING_MAX 16
 #define ANSWERING_SECONDS 10
@@ -37,6 +40,9 @@ static void watch_names(int watch_fd)
 {
 	inotify_add_watch(watch_fd, NETNS_NAMES, IN_CREATE | IN_DELETE | IN_ONLYDIR);
 }
+
+/* The sources of events beside those of namespaces_tag(), whose upper half is never 0. */
+enum source { SOURCE_SIGNAL, SOURCE_CONTROL, SOURCE_EVENTS, SOURCE_WATCH, SOURCE_COUNT };
 
 /* What tells this host from others: the machine id, or what there is instead. */
 static size_t read_machine_id(char *ret_id, size_t size)
@@ -99,24 +105,12 @@ static bool keeps_clsact(uint32_t netns, void *data)
 	return !controller->namespaces.has_tcx && !scope_uses_cgroups(controller->config) && is_followed(netns, data);
 }
 
-/* Attach what the action needs, then let go of what an earlier controller needed and this one does not. */
+/* Attach what the action needs; the own namespace first. */
 static int attach_all(struct controller *controller, struct error *error)
 {
-	const char *pin_dir = controller->config->pin_dir;
-	struct follower *own = namespaces_find(&controller->namespaces, controller->namespaces.own);
-	struct error later;
-	int r;
+	int r = scope_attach(&controller->scope, controller->programs, error);
 
-	r = scope_attach(&controller->scope, controller->programs, error);
-	if (r == 0)
-		r = namespaces_attach(&controller->namespaces, error);
-	if (r == 0)
-		r = attach_sweep(pin_dir, keep_wanted, controller, error);
-	if (r == 0)
-		r = attach_remove_clsact(pin_dir, &own->namespace.attachments, error);
-	if (r == 0 && remove_clsact(pin_dir, keeps_clsact, controller, &later) < 0)
-		fprintf(stderr, "stubsieve: %s\n", later.text);
-	return r;
+	return r < 0 ? r : namespaces_attach(&controller->namespaces, error);
 }
 
 static void take_event(const struct sieve_event *event, void *data)
@@ -161,14 +155,6 @@ static int load(struct controller *controller, struct error *error)
 	return r;
 }
 
-/* The maps as they are to be once no program of an earlier controller is left. */
-static int tidy_maps(struct controller *controller)
-{
-	int r = scope_publish(&controller->scope, false);
-
-	return r < 0 ? r : programs_forget_other_netns(controller->programs, is_followed, controller);
-}
-
 /* Everything is known and published before the first program sees a packet. */
 static int set_up(struct controller *controller, int *ret_pin_lock, struct error *error)
 {
@@ -191,13 +177,47 @@ static int set_up(struct controller *controller, int *ret_pin_lock, struct error
 	r = scope_publish(&controller->scope, true);
 	if (r == 0)
 		r = programs_beat(controller->programs, clock_monotonic_ns());
-	if (r == 0) {
-		r = attach_all(controller, error);
-		if (r < 0)
-			return r;
-		r = tidy_maps(controller);
+	if (r < 0)
+		return fail(error, -r, "cannot write the maps in %s: %s", config->pin_dir, strerror(-r));
+	return attach_all(controller, error);
+}
+
+/* All is attached: let go of what an earlier controller needed and this one does not. */
+static int tidy(struct controller *controller, struct error *error)
+{
+	const char *pin_dir = controller->config->pin_dir;
+	struct follower *own = namespaces_find(&controller->namespaces, controller->namespaces.own);
+	int r;
+
+	r = attach_sweep(pin_dir, keep_wanted, controller, error);
+	if (r == 0)
+		r = attach_remove_clsact(pin_dir, &own->namespace.attachments, error);
+	if (r == 0)
+		r = remove_clsact(pin_dir, keeps_clsact, controller, error);
+	if (r < 0)
+		return r;
+	r = scope_publish(&controller->scope, false);
+	if (r == 0)
+		r = programs_forget_other_netns(controller->programs, is_followed, controller);
+	return r < 0 ? fail(error, -r, "cannot write the maps in %s: %s", pin_dir, strerror(-r)) : 0;
+}
+
+/* What is left to do once, after the start. Commands are answered when the service manager is told, too. */
+static void complete(struct controller *controller, int control_fd)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = SOURCE_CONTROL };
+	struct error error;
+
+	if (!controller->is_tidy && controller->namespaces.is_complete) {
+		controller->is_tidy = true;
+		if (tidy(controller, &error) < 0)
+			fprintf(stderr, "stubsieve: %s\n", error.text);
 	}
-	return r < 0 ? fail(error, -r, "cannot write the maps in %s: %s", config->pin_dir, strerror(-r)) : 0;
+	if (controller->is_ready || (!controller->is_tidy && clock_monotonic_ns() < controller->started_ns + READY_NS))
+		return;
+	controller->is_ready = true;
+	epoll_ctl(controller->epoll_fd, EPOLL_CTL_ADD, control_fd, &event);
+	controller->ready(controller, controller->data);
 }
 
 /* What only looks is answered by a child with a copy of everything, which can move between namespaces by itself. */
@@ -282,9 +302,6 @@ static void read_watch(struct controller *controller)
 	namespaces_names_changed(&controller->namespaces);
 }
 
-/* The sources of events beside those of namespaces_tag(), whose upper half is never 0. */
-enum source { SOURCE_SIGNAL, SOURCE_CONTROL, SOURCE_EVENTS, SOURCE_WATCH, SOURCE_COUNT };
-
 static void handle(struct controller *controller, const struct epoll_event *event, const int fds[SOURCE_COUNT])
 {
 	switch (event->data.u64) {
@@ -328,6 +345,7 @@ static int loop(struct controller *controller, const int fds[SOURCE_COUNT], stru
 		for (int i = 0; i < count; i++)
 			handle(controller, &events[i], fds);
 		namespaces_work(&controller->namespaces);
+		complete(controller, fds[SOURCE_CONTROL]);
 		if (clock_monotonic_ns() >= controller->next_beat)
 			beat(controller, clock_monotonic_ns());
 	}
@@ -339,7 +357,8 @@ static int watch_sources(const struct controller *controller, const int fds[SOUR
 	for (uint64_t source = 0; source < SOURCE_COUNT; source++) {
 		struct epoll_event event = { .events = EPOLLIN, .data.u64 = source };
 
-		if (epoll_ctl(controller->epoll_fd, EPOLL_CTL_ADD, fds[source], &event) < 0)
+		if (source != SOURCE_CONTROL && /* before the controller is ready */
+		    epoll_ctl(controller->epoll_fd, EPOLL_CTL_ADD, fds[source], &event) < 0)
 			return fail(error, errno, "cannot wait for events: %s", strerror(errno));
 	}
 	return 0;
@@ -397,10 +416,8 @@ static int run(struct controller *controller, int signal_fd, int *ret_pin_lock, 
 						controller->watch_fd };
 
 		r = watch_sources(controller, fds, error);
-		if (r == 0) {
-			controller->ready(controller, controller->data);
+		if (r == 0)
 			r = loop(controller, fds, error);
-		}
 	}
 	return r;
 }
@@ -420,10 +437,9 @@ int controller_run(struct controller *controller, struct error *error)
 	if (r == 0)
 		r = run(controller, signal_fd, &pin_lock, error);
 	remove = r == 0 && controller->is_to_remove;
-	if (remove)
-		namespaces_remove(&controller->namespaces);
-	else
-		namespaces_close(&controller->namespaces);
+	if (remove) /* to detach takes its time; from now on every query passes */
+		programs_beat(controller->programs, 0);
+	namespaces_close(&controller->namespaces);
 	scope_close(&controller->scope);
 	programs_free(controller->programs);
 	cleanup_close(&controller->watch_fd);

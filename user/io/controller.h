@@ -20,7 +20,7 @@ struct controller;
  */
 typedef char *(*controller_answer)(const char *question, struct controller *controller, void *data);
 
-/* Everything is attached; the loop begins. */
+/* Everything is attached, or still being so after a while. */
 typedef void (*controller_ready)(struct controller *controller, void *data);
 
 struct controller {
@@ -34,6 +34,7 @@ struct controller {
 	uint64_t started_ns;    /* CLOCK_MONOTONIC */
 	uint64_t next_beat;     /* likewise */
 	unsigned int answering; /* children that answer a command */
+	bool is_ready, is_tidy; /* `ready` was called; what an earlier controller left and this one does not need is gone */
 	bool is_to_end;
 	bool is_to_remove;      /* a command asked to end and to remove the filter, too */
 	controller_answer answer;

@@ -13,9 +13,8 @@
 #include "clock.h"
 #include "netns.h"
 
-/* Bounds on what is done before routes are read again. */
-#define ADMISSIONS_MAX 8
-#define ANNOUNCED_MAX 1024
+/* Namespaces are opened for so long before routes are read again, and then for half of the time at most. */
+#define ADMISSION_NS (5 * CLOCK_MILLISECOND_NS)
 
 /* A survey that took longer waits until those that are quick have had their turn. */
 #define SLOW_NS (2 * CLOCK_MILLISECOND_NS)
@@ -171,9 +170,6 @@ int namespaces_open(struct namespaces *namespaces, const struct config *config, 
 	int fd, r;
 
 	*namespaces = (struct namespaces){ .config = config, .programs = programs, .scope = scope, .epoll_fd = epoll_fd };
-	namespaces->announced = calloc(ANNOUNCED_MAX, sizeof(*namespaces->announced));
-	if (!namespaces->announced)
-		return fail(error, ENOMEM, "out of memory");
 	r = netns_open(0, &fd, &namespaces->own);
 	if (r < 0)
 		return fail(error, -r, "cannot open the network namespace: %s; is /proc mounted?", strerror(-r));
@@ -243,19 +239,21 @@ static int follow(struct namespaces *namespaces, int netns_fd, pid_t tid, pid_t 
 	return 0;
 }
 
-static bool is_full(struct namespaces *namespaces, uint32_t inum)
+static bool is_full(const struct namespaces *namespaces)
+{
+	return namespaces->count >= namespaces->config->max_netns;
+}
+
+static void refuse(struct namespaces *namespaces, uint32_t inum)
 {
 	struct error error;
 
-	if (namespaces->count < namespaces->config->max_netns)
-		return false;
 	namespaces->refused++;
 	fail_as(&error, ERROR_FAILED, E2BIG,
 		"the network namespace %u is one more than max-netns = %u, so its queries pass; raise --max-netns", inum,
 		namespaces->config->max_netns);
 	if (namespaces->refused == 1)
 		tell(namespaces, error.text);
-	return true;
 }
 
 static int cannot_open(pid_t tid, int number, struct error *error)
@@ -274,8 +272,12 @@ static void admit(struct namespaces *namespaces, pid_t tid, pid_t tgid)
 	struct error error;
 	int fd, r;
 
-	if (inum == 0 || namespaces_find(namespaces, inum) || is_full(namespaces, inum))
+	if (inum == 0 || namespaces_find(namespaces, inum))
 		return;
+	if (is_full(namespaces)) {
+		refuse(namespaces, inum);
+		return;
+	}
 	r = netns_open(tid, &fd, &inum);
 	if (r == -ENOENT || r == -ESRCH)
 		return; /* gone */
@@ -290,9 +292,41 @@ static void admit(struct namespaces *namespaces, pid_t tid, pid_t tgid)
 	namespaces_leave(namespaces);
 }
 
-static bool admit_process(pid_t pid, void *data)
+static bool is_announced(const struct namespaces *namespaces, uint32_t inum)
 {
-	admit(data, pid, pid);
+	for (size_t i = 0; i < namespaces->announced_count; i++)
+		if (namespaces->announced[i].netns == inum)
+			return true;
+	return false;
+}
+
+/* One that finds no room is announced again with the next socket that is made in it. */
+static void announce(struct namespaces *namespaces, const struct sieve_event *event)
+{
+	if (is_announced(namespaces, event->netns))
+		return;
+	if (namespaces->announced_count == namespaces->announced_room) {
+		size_t room = namespaces->announced_room ? 2 * namespaces->announced_room : 64;
+		struct sieve_event *announced;
+
+		if (room > 2 * (size_t)namespaces->config->max_netns + 64)
+			return;
+		announced = reallocarray(namespaces->announced, room, sizeof(*announced));
+		if (!announced)
+			return;
+		namespaces->announced = announced;
+		namespaces->announced_room = room;
+	}
+	namespaces->announced[namespaces->announced_count++] = *event;
+}
+
+static bool announce_process(pid_t pid, void *data)
+{
+	const struct sieve_event event = { .netns = netns_of(pid), .tid = (uint32_t)pid, .tgid = (uint32_t)pid };
+	struct namespaces *namespaces = data;
+
+	if (event.netns && !namespaces_find(namespaces, event.netns))
+		announce(namespaces, &event);
 	return true;
 }
 
@@ -302,37 +336,20 @@ int namespaces_attach(struct namespaces *namespaces, struct error *error)
 	int r;
 
 	namespaces->has_tcx = attach_has_tcx(namespaces->programs);
+	namespaces->is_complete = namespaces->config->netns == CONFIG_NETNS_SELF;
 	r = namespace_attach(&own->namespace, namespaces->has_tcx, error);
-	if (r < 0 || namespaces->config->netns == CONFIG_NETNS_SELF)
-		return r;
-	scope_each_process(namespaces->scope, admit_process, namespaces);
-	return 0;
+	if (r == 0 && !namespaces->is_complete)
+		scope_each_process(namespaces->scope, announce_process, namespaces);
+	return r;
 }
 
-static void close_all(struct namespaces *namespaces, bool remove)
+void namespaces_close(struct namespaces *namespaces)
 {
-	for (size_t i = 0; i < namespaces->count; i++) {
-		struct follower *follower = namespaces->followers[i];
-
-		if (remove && namespaces_enter(namespaces, follower) == 0)
-			namespace_remove(&follower->namespace);
-	}
-	namespaces_leave(namespaces);
 	for (size_t i = 0; i < namespaces->count; i++)
 		free_follower(namespaces, namespaces->followers[i]);
 	free(namespaces->followers);
 	free(namespaces->announced);
 	*namespaces = (struct namespaces){};
-}
-
-void namespaces_close(struct namespaces *namespaces)
-{
-	close_all(namespaces, false);
-}
-
-void namespaces_remove(struct namespaces *namespaces)
-{
-	close_all(namespaces, true);
 }
 
 static void lose_member(struct namespaces *namespaces, struct follower *follower)
@@ -359,8 +376,8 @@ void namespaces_take_event(struct namespaces *namespaces, const struct sieve_eve
 
 	if (follower)
 		namespace_trigger(&follower->namespace, clock_monotonic_ns());
-	else if (event->tid && namespaces->announced_count < ANNOUNCED_MAX) /* else it will be told again */
-		namespaces->announced[namespaces->announced_count++] = *event;
+	else if (event->tid)
+		announce(namespaces, event);
 }
 
 void namespaces_names_changed(struct namespaces *namespaces)
@@ -419,22 +436,36 @@ static void search(struct namespaces *namespaces)
 	namespaces->next_search = began + (9 * took > SEARCH_GAP_NS ? 10 * took : SEARCH_GAP_NS);
 }
 
+static void admit_one(struct namespaces *namespaces, const struct sieve_event *event)
+{
+	pid_t tgid = (pid_t)event->tgid, tid = (pid_t)event->tid;
+
+	if (netns_of(tid) != event->netns) /* the thread is gone; its process may well be there */
+		tid = tgid;
+	if (!scope_exempts(namespaces->scope, tgid))
+		admit(namespaces, tid, tgid);
+}
+
 static void admit_announced(struct namespaces *namespaces)
 {
-	size_t count = namespaces->announced_count < ADMISSIONS_MAX ? namespaces->announced_count : ADMISSIONS_MAX;
+	uint64_t began = clock_monotonic_ns(), now = began;
+	size_t count = 0;
 
-	for (size_t i = 0; i < count; i++) {
-		const struct sieve_event *event = &namespaces->announced[i];
-		pid_t tgid = (pid_t)event->tgid, tid = (pid_t)event->tid;
-
-		if (netns_of(tid) != event->netns) /* the thread is gone; its process may well be there */
-			tid = tgid;
-		if (!scope_exempts(namespaces->scope, tgid))
-			admit(namespaces, tid, tgid);
+	while (count < namespaces->announced_count && now < began + ADMISSION_NS) {
+		admit_one(namespaces, &namespaces->announced[count++]);
+		now = clock_monotonic_ns();
 	}
 	namespaces->announced_count -= count;
 	memmove(namespaces->announced, &namespaces->announced[count],
 		namespaces->announced_count * sizeof(*namespaces->announced));
+	namespaces->next_admission = namespaces->is_complete ? now + (now - began) : now;
+}
+
+/* Was everything opened that was there at the start? A process by which one was known can have ended meanwhile. */
+static void check_completion(struct namespaces *namespaces)
+{
+	scope_each_process(namespaces->scope, announce_process, namespaces);
+	namespaces->is_complete = namespaces->announced_count == 0 || is_full(namespaces);
 }
 
 static void work_in(struct namespaces *namespaces, struct follower *follower)
@@ -469,8 +500,10 @@ static void work_on_surveys(struct namespaces *namespaces)
 void namespaces_work(struct namespaces *namespaces)
 {
 	work_on_surveys(namespaces);
-	if (namespaces->announced_count > 0)
+	if (namespaces->announced_count > 0 && clock_monotonic_ns() >= namespaces->next_admission)
 		admit_announced(namespaces);
+	if (!namespaces->is_complete && namespaces->announced_count == 0)
+		check_completion(namespaces);
 	if (namespaces->has_orphans && clock_monotonic_ns() >= namespaces->next_search)
 		search(namespaces);
 	namespaces_leave(namespaces);
@@ -480,8 +513,10 @@ uint64_t namespaces_due(const struct namespaces *namespaces, uint64_t now)
 {
 	uint64_t due = now + CLOCK_SECOND_NS;
 
-	if (namespaces->announced_count > 0)
+	if (!namespaces->is_complete)
 		return now;
+	if (namespaces->announced_count > 0 && namespaces->next_admission < due)
+		due = namespaces->next_admission;
 	if (namespaces->has_orphans && namespaces->next_search < due)
 		due = namespaces->next_search;
 	for (size_t i = 0; i < namespaces->count; i++) {

@@ -37,8 +37,10 @@ struct namespaces {
 	uint32_t current;
 	struct follower **followers; /* sorted by inode number */
 	size_t count, room;
-	struct sieve_event *announced; /* by the sensor, not looked at yet */
-	size_t announced_count;
+	struct sieve_event *announced; /* by the scan and the sensor, not opened yet */
+	size_t announced_count, announced_room;
+	bool is_complete;        /* those that were there at the start are open */
+	uint64_t next_admission; /* of one that was announced */
 	bool has_orphans;
 	uint64_t next_search; /* for members of orphans */
 	uint64_t refused;     /* namespaces that were one too many */
@@ -60,12 +62,14 @@ static inline uint64_t namespaces_tag(enum namespaces_tag tag, uint32_t inum)
 int namespaces_open(struct namespaces *namespaces, const struct config *config, struct programs *programs,
 		    const struct scope *scope, int epoll_fd, struct error *error);
 
-/* Attach to the interfaces of the own one, then find and open the others. */
+/*
+ * Attach to the interfaces of the own one, then find the others. namespaces_work() opens them one after the other,
+ * because attaching to an interface can take the kernel 20 ms; `is_complete` says that it is done.
+ */
 int namespaces_attach(struct namespaces *namespaces, struct error *error);
 
-/* Leave the filters in place; or take them all away. */
+/* Leave the filters in place. */
 void namespaces_close(struct namespaces *namespaces);
-void namespaces_remove(struct namespaces *namespaces);
 
 /* One of the descriptors is readable. */
 void namespaces_handle(struct namespaces *namespaces, uint64_t tag, uint64_t now);
