@@ -21,9 +21,10 @@ struct route {
 	uint8_t source_length; /* bits of the source prefix, 0 if any source */
 
 	/*
-	 * The first leg that is alive on a device that counts. Without such a leg, or where the route's type
-	 * and destination say that it does not count anyway, `live` is false and the rest is 0. A route that names nothing but a nexthop object (sysctl
-	 * net.ipv4.nexthop_compat_mode=0) is taken for alive, with ifindex 0: in doubt, pass.
+	 * The first leg that is alive on a device that counts. Without such a leg, or where type and
+	 * destination say already that the route does not count, `live` is false and the rest is 0. A route
+	 * that names nothing but a nexthop object (sysctl net.ipv4.nexthop_compat_mode=0) is taken for alive,
+	 * with ifindex 0: in doubt, pass.
 	 */
 	bool live;
 	bool has_via;
