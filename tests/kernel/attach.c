@@ -26,7 +26,7 @@ static uint32_t netns_inum(void)
 
 static struct attachments fresh_attachments(void)
 {
-	return (struct attachments){ .pin_dir = pin_dir, .netns = netns_inum(), .has_tcx = true, .filters = true };
+	return (struct attachments){ .pin_dir = pin_dir, .netns = netns_inum(), .has_tcx = true, .filters = true, .most = 64 };
 }
 
 static int enter(void **state)
@@ -294,7 +294,7 @@ static void an_interface_that_moves_to_another_namespace_is_let_go(void **state)
 	assert_false(is_pinned(h0));
 	expect_ours_alone("h1");
 	assert_int_equal(setns(away, CLONE_NEWNET), 0);
-	expect_nothing("h0");
+	expect_nothing_soon("h0");
 	run("ip link set dev h0 netns /proc/%d/fd/%d", (int)getpid(), home);
 	assert_int_equal(setns(home, CLONE_NEWNET), 0);
 	reconcile();
@@ -590,6 +590,20 @@ static void nothing_is_swept_where_nothing_is(void **state)
 	assert_int_equal(mkdir(path, 0700), 0);
 	assert_int_equal(attach_sweep(pin_dir, NULL, NULL, &error), 0);
 	assert_int_equal(access(path, F_OK), 0); /* no link, so none of ours */
+}
+
+static void interfaces_beyond_the_most_are_told_of_and_left_alone(void **state)
+{
+	struct error error = {};
+
+	(void)state;
+	attachments.most = 2;
+	assert_int_equal(attach_reconcile(&attachments, programs, &error), -E2BIG);
+	assert_non_null(strstr(error.text, "more than 2 interfaces"));
+	assert_int_equal(attachments.count, 2);
+	attachments.most = 3;
+	reconcile();
+	assert_int_equal(attachments.count, 3);
 }
 
 static void what_is_removed_is_detached_and_unpinned(void **state)
@@ -901,6 +915,7 @@ int main(void)
 		WITH_VETH(links_of_another_namespace_stay_until_they_are_swept),
 		WITH_VETH(a_sweep_keeps_what_is_wanted_and_what_is_not_ours),
 		WITH_VETH(nothing_is_swept_where_nothing_is),
+		WITH_VETH(interfaces_beyond_the_most_are_told_of_and_left_alone),
 		WITH_VETH(what_is_removed_is_detached_and_unpinned),
 		WITH_VETH(a_gateway_is_known_by_its_name),
 		WITH_VETH(no_descriptor_is_left_open),

@@ -281,7 +281,7 @@ static void a_device_that_comes_back_is_like_a_new_one(void **state)
 
 static void all_interfaces_are_freed_at_once_but_of_foreign_filters(void **state)
 {
-	struct attachments attachments = { .pin_dir = pin_dir, .netns = h0.netns, .filters = true };
+	struct attachments attachments = { .pin_dir = pin_dir, .netns = h0.netns, .filters = true, .most = 64 };
 	int foreign = load_foreign(BPF_PROG_TYPE_SCHED_CLS, -1);
 	struct error error = {};
 
@@ -305,7 +305,7 @@ static void all_interfaces_are_freed_at_once_but_of_foreign_filters(void **state
 
 static void an_interface_in_the_way_is_named_and_the_others_are_attached_to(void **state)
 {
-	struct attachments attachments = { .pin_dir = pin_dir, .netns = h0.netns, .filters = true };
+	struct attachments attachments = { .pin_dir = pin_dir, .netns = h0.netns, .filters = true, .most = 64 };
 	struct error error = {};
 	size_t attached = 0;
 

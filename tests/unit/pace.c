@@ -124,6 +124,8 @@ static void the_pause_is_three_times_as_long_as_the_survey(void **state)
 	pace_done(&pace, START, START + 500 * MS);
 	pace_trigger(&pace, START + 501 * MS);
 	assert_int_equal(pace_due(&pace), START + 2000 * MS);
+	pace_extend(&pace, START, START + 600 * MS);
+	assert_int_equal(pace_due(&pace), START + 2400 * MS);
 }
 
 int main(void)

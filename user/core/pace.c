@@ -33,5 +33,10 @@ void pace_done(struct pace *pace, uint64_t began, uint64_t now)
 	pace->leading = pace->triggered_at > began;
 	if (began >= pace->trailed_at + PACE_TRAIL_NS)
 		pace->trailing = false;
+	pace_extend(pace, began, now);
+}
+
+void pace_extend(struct pace *pace, uint64_t began, uint64_t now)
+{
 	pace->free_at = now + later(PACE_GAP_NS, 3 * (now - began));
 }

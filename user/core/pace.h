@@ -36,4 +36,7 @@ uint64_t pace_due(const struct pace *pace);
  */
 void pace_done(struct pace *pace, uint64_t began, uint64_t now);
 
+/* What belongs to that survey took until now. */
+void pace_extend(struct pace *pace, uint64_t began, uint64_t now);
+
 #endif

@@ -330,6 +330,9 @@ static int take_link(struct attachments *attachments, const struct programs *pro
 {
 	struct attached *entry = find_entry(attachments, link->ifindex);
 
+	if (!entry && attachments->count >= attachments->most)
+		return fail_as(error, ERROR_FAILED, E2BIG, "more than %zu interfaces; the queries on %s and others pass",
+			       attachments->most, link->name);
 	if (!entry)
 		entry = add_entry(attachments, link);
 	if (!entry)

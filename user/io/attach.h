@@ -53,6 +53,7 @@ struct attachments {
 	bool filters; /* the egress program goes to every interface that is fit */
 	char *const *gateways; /* names or globs of the interfaces to which the gateway program goes */
 	size_t gateway_count;
+	size_t most; /* more interfaces than that are left alone, and told of */
 	struct attached *entries;
 	size_t count;
 };

@@ -21,6 +21,9 @@
  */
 #define SURVEY_BUDGET_NS (100 * CLOCK_MILLISECOND_NS)
 
+/* In a namespace that any user can have made; each takes a file descriptor. */
+#define INTERFACES_MAX 1024
+
 /* Surveys of everything that the kernel interrupts before giving up. */
 #define DETAIL_ATTEMPTS 20
 
@@ -98,11 +101,12 @@ static void survey(struct namespace *namespace)
 	now = clock_monotonic_ns();
 	pace_done(&namespace->pace, began, now);
 	namespace->surveyed_at = now;
-	namespace->survey_ns = now - began;
 	namespace->surveys++;
 	namespace->is_clean = r == 0;
 	namespace->is_overrun = r == -ETIMEDOUT;
-	namespace->overruns += namespace->is_overrun;
+	if (namespace->is_overrun && namespace->overruns++ == 0)
+		fprintf(stderr, "stubsieve: looking through the routes of the network namespace %u takes too long, so its queries pass\n",
+			namespace->inum);
 	if (namespace->is_clean) {
 		take_survey(namespace, &connectivity, now);
 		memcpy(namespace->published.generation, generation, sizeof(generation));
@@ -134,6 +138,7 @@ int namespace_open(struct namespace *namespace, const struct config *config, str
 			.filters = config->action == SIEVE_ACTION_ANSWER || config->action == SIEVE_ACTION_DROP,
 			.gateways = config->gateways,
 			.gateway_count = is_own ? config->gateway_count : 0,
+			.most = is_own ? UINT32_MAX : INTERFACES_MAX,
 		},
 	};
 	namespace->published.cookie = namespace->cookie;
@@ -271,8 +276,11 @@ void namespace_work(struct namespace *namespace, uint64_t now)
 		return;
 	}
 	survey(namespace);
-	if (namespace->links_changed && namespace->attaches)
+	if (namespace->links_changed && namespace->attaches) {
 		follow_links(namespace);
+		pace_extend(&namespace->pace, now, clock_monotonic_ns());
+	}
+	namespace->work_ns = clock_monotonic_ns() - now;
 }
 
 static bool is_shown_settling(const struct namespace *namespace)

@@ -31,7 +31,7 @@ struct namespace {
 	bool is_clean;            /* the last survey was */
 	bool is_overrun;          /* ... not, because it took too long */
 	uint64_t surveyed_at;     /* when the last one ended, clean or not */
-	uint64_t survey_ns;       /* how long it took */
+	uint64_t work_ns;         /* how long it took, with what was to be attached to */
 	uint64_t surveys, overflows, overruns;
 	struct settle settle;
 	struct pace pace;

@@ -486,7 +486,7 @@ static void work_on_surveys(struct namespaces *namespaces)
 
 		if (due > now)
 			continue;
-		if (follower->namespace.survey_ns < SLOW_NS) {
+		if (follower->namespace.work_ns < SLOW_NS) {
 			work_in(namespaces, follower);
 		} else if (!slow || due < slow_due) {
 			slow = follower;
