@@ -171,13 +171,17 @@ int scope_publish(struct scope *scope, bool only_add)
 {
 	_cleanup_free_ struct programs_cgroup *list = calloc(scope->count, sizeof(*list));
 	size_t count = 0;
+	int r;
 
+	scope->is_published = false;
 	if (!list)
 		return -ENOMEM;
 	for (size_t i = 0; i < scope->count; i++)
 		if (scope->entries[i].cgroup.id)
 			list[count++] = (struct programs_cgroup){ scope->entries[i].cgroup.id, scope->entries[i].kind };
-	return programs_set_cgroups(scope->programs, list, count, only_add);
+	r = programs_set_cgroups(scope->programs, list, count, only_add);
+	scope->is_published = r == 0;
+	return r;
 }
 
 static bool is_below(const char *path, const char *above)
@@ -233,19 +237,24 @@ static int attach_to(const struct scope *scope, struct scope_entry *entry, struc
 	return 0;
 }
 
+/* `error` tells of the first that failed; the others are done all the same. */
 static int attach_all(struct scope *scope, struct error *error)
 {
-	int r = 0;
+	struct error later;
+	int first = 0;
 
 	if (scope->whole_host)
 		return attach_to(scope, &scope->root, error);
-	for (size_t i = 0; r == 0 && i < scope->count; i++) {
+	for (size_t i = 0; i < scope->count; i++) {
 		struct scope_entry *entry = &scope->entries[i];
+		int r = 0;
 
 		if (entry->kind == SIEVE_CGROUP_SCOPE && entry->cgroup.id && !is_covered(scope, entry))
-			r = attach_to(scope, entry, error);
+			r = attach_to(scope, entry, first ? &later : error);
+		if (first == 0)
+			first = r;
 	}
-	return r;
+	return first;
 }
 
 int scope_attach(struct scope *scope, struct programs *programs, struct error *error)
@@ -294,18 +303,29 @@ static void tell(struct scope *scope, const char *text)
 	snprintf(scope->trouble, sizeof(scope->trouble), "%s", text);
 }
 
+/* What came and went, in the map and attached to. What fails is tried again with the next look. */
+static int follow(struct scope *scope, struct error *error)
+{
+	struct error later;
+	int r = scope_publish(scope, false), attached;
+
+	if (r < 0)
+		fail(error, -r, "cannot write the cgroups to their map: %s", strerror(-r));
+	attached = attach_all(scope, r < 0 ? &later : error);
+	return r < 0 ? r : attached;
+}
+
 void scope_refresh(struct scope *scope)
 {
 	struct error error;
 	bool changed = false;
-	int r;
 
 	watch_all(scope); /* before the look, so that nothing comes in between */
 	for (size_t i = 0; i < scope->count; i++)
 		changed |= look_for(scope, &scope->entries[i]);
-	if (changed && (r = scope_publish(scope, false)) < 0)
-		tell(scope, strerror(-r));
-	if ((changed || scope->trouble[0]) && attach_all(scope, &error) < 0)
+	if (!changed && !scope->trouble[0])
+		return;
+	if (follow(scope, &error) < 0)
 		tell(scope, error.text);
 	else
 		scope->trouble[0] = '\0';
@@ -341,6 +361,17 @@ static int make_cgroup(const struct scope *scope, const char *path)
 	return mkdirat(scope->mount_fd, path + 1, 0755) < 0 && errno != EEXIST ? -errno : 0;
 }
 
+/* Trouble with other cgroups does not matter. */
+static bool is_exec_in_force(const struct scope *scope, bool exempt)
+{
+	const enum sieve_cgroup kind = exempt ? SIEVE_CGROUP_EXEMPT : SIEVE_CGROUP_SCOPE;
+
+	for (size_t i = 0; i < scope->count; i++)
+		if (scope->entries[i].is_for_exec && scope->entries[i].kind == kind)
+			return scope->is_published && scope_is_attached(scope, &scope->entries[i]);
+	return false;
+}
+
 int scope_make_exec(struct scope *scope, bool exempt, char *ret_path, size_t size, struct error *error)
 {
 	char parent[64], path[128];
@@ -354,8 +385,9 @@ int scope_make_exec(struct scope *scope, bool exempt, char *ret_path, size_t siz
 	if (r < 0)
 		return fail(error, -r, "cannot make the cgroup %s%s: %s", scope->mount, path, strerror(-r));
 	scope_refresh(scope);
-	if (scope->trouble[0])
-		return fail_as(error, ERROR_FAILED, EIO, "%s", scope->trouble);
+	if (!is_exec_in_force(scope, exempt))
+		return fail_as(error, ERROR_FAILED, EIO, "the cgroup %s%s is not in force: %s", scope->mount, path,
+			       scope->trouble[0] ? scope->trouble : "it is gone again");
 	snprintf(ret_path, size, "%s%s", scope->mount, path);
 	return 0;
 }

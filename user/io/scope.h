@@ -35,6 +35,7 @@ struct scope {
 	struct scope_entry root;   /* what is attached to for the whole host; not among the entries */
 	struct scope_entry *entries;
 	size_t count;
+	bool is_published; /* the map has them as they are here */
 	int watch_fd;      /* inotify(7), not ours: it becomes readable when cgroups come or go */
 	char trouble[512]; /* what was told last, to tell it once */
 };
