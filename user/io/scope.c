@@ -53,7 +53,7 @@ static int add_entry(struct scope *scope, const char *path, enum sieve_cgroup ki
 	struct scope_entry *entry = &scope->entries[scope->count];
 	int r;
 
-	*entry = (struct scope_entry){ .kind = kind, .is_for_exec = is_for_exec, .sensor_fd = -1 };
+	*entry = (struct scope_entry){ .kind = kind, .is_for_exec = is_for_exec, .sensor_fd = -1, .watch = -1 };
 	r = mounts_find_cgroup(path, &entry->cgroup, NULL, error);
 	if (r == -ENOENT && error->kind == ERROR_USAGE)
 		r = mounts_place_cgroup(path, &entry->cgroup, error);
@@ -74,26 +74,42 @@ static int add_entry(struct scope *scope, const char *path, enum sieve_cgroup ki
 }
 
 /*
- * Watch the directories in which an entry of the path can come or go. Those above a missing one are watched up
- * to the root; one that is watched already stays so. What is lost here the regular look finds.
+ * Watch the directory in which the cgroup can come or go; above a missing one, the nearest that is there. What is
+ * lost here the regular look finds. Returns the watch, -1 for none.
  */
-static void watch_path(const struct scope *scope, const char *path)
+static int watch_path(const struct scope *scope, const char *path)
 {
 	char joined[2 * PATH_MAX];
 	char *slash;
-	int r = -1;
+	int watch = -1;
 
 	snprintf(joined, sizeof(joined), "%s%s", scope->mount, path);
-	while (r < 0 && strlen(joined) > strlen(scope->mount) && (slash = strrchr(joined, '/'))) {
+	while (watch < 0 && strlen(joined) > strlen(scope->mount) && (slash = strrchr(joined, '/'))) {
 		*slash = '\0';
-		r = inotify_add_watch(scope->watch_fd, joined[0] ? joined : "/", IN_CREATE | IN_DELETE | IN_ONLYDIR);
+		watch = inotify_add_watch(scope->watch_fd, joined[0] ? joined : "/", IN_CREATE | IN_DELETE | IN_ONLYDIR);
 	}
+	return watch;
 }
 
-static void watch_all(const struct scope *scope)
+static bool is_watch_used(const struct scope *scope, int watch)
 {
-	for (size_t i = 0; scope->watch_fd >= 0 && i < scope->count; i++)
-		watch_path(scope, scope->entries[i].cgroup.path);
+	for (size_t i = 0; i < scope->count; i++)
+		if (scope->entries[i].watch == watch)
+			return true;
+	return false;
+}
+
+/* A watch of a cgroup that is gone stays until it is removed: the kernel does not do it. */
+static void watch_all(struct scope *scope)
+{
+	for (size_t i = 0; scope->watch_fd >= 0 && i < scope->count; i++) {
+		struct scope_entry *entry = &scope->entries[i];
+		int before = entry->watch;
+
+		entry->watch = watch_path(scope, entry->cgroup.path);
+		if (before >= 0 && !is_watch_used(scope, before))
+			inotify_rm_watch(scope->watch_fd, before);
+	}
 }
 
 static int open_hierarchy(struct scope *scope, struct error *error)

@@ -23,6 +23,7 @@ struct scope_entry {
 	enum sieve_cgroup kind;
 	bool is_for_exec;
 	int sensor_fd; /* -1: none is attached, or none is needed */
+	int watch;     /* of watch_fd, where it can come or go; -1: none */
 };
 
 struct scope {
