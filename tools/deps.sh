@@ -5,8 +5,8 @@
 # manager is asked only when something is missing. Exit: 0 all there, 1 failed, 2 unknown distribution,
 # 5 not root.
 #
-# A DNS server is wanted for its program alone. Where its package would start a service (Debian), the
-# package is not installed but unpacked into .deps/bind9; tools/lab/lab.sh finds it there.
+# A DNS server and podman are wanted for their programs alone. Where their packages would start services
+# (Debian), they are not installed but unpacked into .deps; the lab and the tests find them there.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -47,6 +47,7 @@ kdig                  knot-dnsutils             knot-utils                   kno
 dnsmasq               dnsmasq-base              dnsmasq                      dnsmasq
 tcpdump               tcpdump                   tcpdump                      tcpdump
 DNS-server            @unpacked                 bind                         bind
+podman                @unpacked                 podman,runc,netavark         podman,runc,netavark
 END
 }
 
@@ -128,18 +129,44 @@ library_names() {
 		sed -n -e 's/^ *\(bind9-libs\) (= \(.*\))$/\1=\2/p' -e 's/^ *\(lib[^ |]*\).*/\1/p'
 }
 
+# debian_unpack DIRECTORY NAME...: the files of these packages; they themselves stay in .deps/download
+debian_unpack() {
+	directory=.deps/$1
+	shift
+	rm -rf "$directory" .deps/download
+	mkdir -p .deps/download
+	(cd .deps/download && quietly_apt -o APT::Sandbox::User=root download "$@")
+	for package in .deps/download/*.deb; do dpkg-deb -x "$package" "$directory"; done
+}
+
 debian_named() {
 	has_named && return
 	need_root "bind9 (unpacked into .deps)"
 	debian_lists
-	rm -rf .deps/bind9 .deps/download
-	mkdir -p .deps/download
-	(cd .deps/download && quietly_apt -o APT::Sandbox::User=root download bind9)
+	debian_unpack bind9 bind9
 	# shellcheck disable=SC2046 # one word per library
 	debian_install $(library_names .deps/download/bind9_*.deb)
-	dpkg-deb -x .deps/download/bind9_*.deb .deps/bind9
 	rm -rf .deps/download
 	has_named || { echo "make deps: the unpacked DNS server does not start" >&2; exit 1; }
+}
+
+has_podman() {
+	PATH=$PATH:/usr/sbin:/sbin command -v podman >/dev/null || [ -x .deps/podman/usr/bin/podman ]
+}
+
+# Podman and all that it needs and this machine lacks. Ubuntu 22.04 has no netavark: the test then says so.
+debian_podman() {
+	has_podman && return
+	need_root "podman (unpacked into .deps)"
+	debian_lists
+	names=$(apt-get -qq --simulate --no-install-recommends install podman runc netavark iptables |
+		sed -n 's/^Inst \([^ ]*\) (\([^ ]*\) .*/\1=\2/p') || return 0
+	[ -n "$names" ] || return 0
+	# shellcheck disable=SC2086 # a list of names
+	debian_unpack podman $names
+	rm -rf .deps/download .deps/podman/usr/share/doc .deps/podman/usr/share/man
+	# As the alternatives would have it.
+	for program in iptables ip6tables; do ln -sf xtables-nft-multi ".deps/podman/usr/sbin/$program"; done
 }
 
 install_missing() {
@@ -161,6 +188,7 @@ debian)
 	install_missing 2
 	debian_bpftool
 	debian_named
+	debian_podman
 	;;
 fedora) install_missing 3 ;;
 alpine) install_missing 4 ;;
