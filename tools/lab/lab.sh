@@ -405,8 +405,8 @@ lab_status() {
 
 lab_filter_runs() { [ "$(lab_status .running)" = true ]; }
 
-# lab_filter_start [ARG...]: names its cgroup unless ARG does
-lab_filter_start() {
+# lab_filter_launch [ARG...]: without waiting; names its cgroup unless ARG does
+lab_filter_launch() {
 	local scope=(--cgroup "$LAB/clients")
 	case " $* " in *" --cgroup "*) scope=() ;; esac
 	(lab_stay control "$LAB_HOST_PID" "$STUBSIEVE" run --run-dir "$LAB_DIR/run" \
@@ -414,6 +414,10 @@ lab_filter_start() {
 		>>"$LAB_DIR/filter.log" 2>&1 </dev/null &
 	LAB_FILTER_PID=$!
 	disown
+}
+
+lab_filter_start() {
+	lab_filter_launch "$@"
 	lab_until 10 lab_filter_runs && return
 	cat "$LAB_DIR/filter.log" >&2
 	return 1
