@@ -265,22 +265,31 @@ static int cannot_open(pid_t tid, int number, struct error *error)
 	return fail(error, number, "cannot enter the network namespace of process %d: %s", (int)tid, strerror(number));
 }
 
-/* A thread in scope: its namespace is to be followed if it is not yet. */
-static void admit(struct namespaces *namespaces, pid_t tid, pid_t tgid)
+/* Not one that is followed already; one too many is told of. */
+static bool is_to_be_followed(struct namespaces *namespaces, uint32_t inum)
 {
-	uint32_t inum = netns_of(tid);
-	struct error error;
-	int fd, r;
-
-	if (inum == 0 || namespaces_find(namespaces, inum))
-		return;
+	if (namespaces_find(namespaces, inum))
+		return false;
 	if (is_full(namespaces)) {
 		refuse(namespaces, inum);
-		return;
+		return false;
 	}
-	r = netns_open(tid, &fd, &inum);
+	return true;
+}
+
+/* A thread in scope: its namespace is to be followed if it is not yet. It may go to another one at any time. */
+static void admit(struct namespaces *namespaces, pid_t tid, pid_t tgid)
+{
+	struct error error;
+	uint32_t inum;
+	int fd, r = netns_open(tid, &fd, &inum);
+
 	if (r == -ENOENT || r == -ESRCH)
 		return; /* gone */
+	if (r == 0 && !is_to_be_followed(namespaces, inum)) {
+		close(fd);
+		return;
+	}
 	if (r == 0 && (r = netns_enter(fd)) < 0)
 		close(fd);
 	if (r < 0)
