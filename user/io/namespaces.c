@@ -152,8 +152,10 @@ static int open_follower(struct namespaces *namespaces, int netns_fd, struct fol
 		r = watch(namespaces, rtnl_monitor_fd(follower->namespace.monitor), NAMESPACES_ROUTES, follower->namespace.inum);
 		if (r == 0)
 			r = insert(namespaces, follower);
-		if (r < 0)
+		if (r < 0) {
 			fail(error, -r, "cannot follow the network namespace %u: %s", follower->namespace.inum, strerror(-r));
+			programs_forget_netns(namespaces->programs, follower->namespace.inum);
+		}
 	}
 	if (r < 0) {
 		free_follower(namespaces, follower);
