@@ -161,6 +161,7 @@ static int open_follower(struct namespaces *namespaces, int netns_fd, struct fol
 		free_follower(namespaces, follower);
 		return r;
 	}
+	namespaces->opened++;
 	*ret_follower = follower;
 	return 0;
 }
@@ -279,6 +280,14 @@ static bool is_to_be_followed(struct namespaces *namespaces, uint32_t inum)
 	return true;
 }
 
+/* Each namespace that cannot be opened is announced again and again: the first is told of until one can be. */
+static void tell_of_failure(struct namespaces *namespaces, const char *text)
+{
+	if (!namespaces->is_barred)
+		tell(namespaces, text);
+	namespaces->is_barred = true;
+}
+
 /* A thread in scope: its namespace is to be followed if it is not yet. It may go to another one at any time. */
 static void admit(struct namespaces *namespaces, pid_t tid, pid_t tgid)
 {
@@ -299,7 +308,9 @@ static void admit(struct namespaces *namespaces, pid_t tid, pid_t tgid)
 	else
 		r = follow(namespaces, fd, tid, tgid, &error);
 	if (r < 0)
-		tell(namespaces, error.text);
+		tell_of_failure(namespaces, error.text);
+	else
+		namespaces->is_barred = false;
 	namespaces_leave(namespaces);
 }
 
@@ -472,11 +483,18 @@ static void admit_announced(struct namespaces *namespaces)
 	namespaces->next_admission = namespaces->is_complete ? now + (now - began) : now;
 }
 
-/* Was everything opened that was there at the start? A process by which one was known can have ended meanwhile. */
+/*
+ * Was everything opened that was there at the start? A process by which one was known can have ended meanwhile, so
+ * there is another look, until nothing comes of one: what is left then cannot be opened.
+ */
 static void check_completion(struct namespaces *namespaces)
 {
-	scope_each_process(namespaces->scope, announce_process, namespaces);
-	namespaces->is_complete = namespaces->announced_count == 0 || is_full(namespaces);
+	bool was_in_vain = namespaces->opened == namespaces->opened_before;
+
+	namespaces->opened_before = namespaces->opened;
+	if (!was_in_vain)
+		scope_each_process(namespaces->scope, announce_process, namespaces);
+	namespaces->is_complete = was_in_vain || namespaces->announced_count == 0 || is_full(namespaces);
 }
 
 static void work_in(struct namespaces *namespaces, struct follower *follower)

@@ -39,7 +39,10 @@ struct namespaces {
 	size_t count, room;
 	struct sieve_event *announced; /* by the scan and the sensor, not opened yet */
 	size_t announced_count, announced_room;
-	bool is_complete;        /* those that were there at the start are open */
+	bool is_complete;        /* those that were there at the start are open, or cannot be */
+	uint64_t opened;         /* in all, our own among them ... */
+	uint64_t opened_before;  /* ... and before another look at the processes, 0 before the first such */
+	bool is_barred;          /* the last that was to be opened could not be, which was told of */
 	uint64_t next_admission; /* of one that was announced */
 	bool has_orphans;
 	uint64_t next_search; /* for members of orphans */
