@@ -170,28 +170,31 @@ static __always_inline __u32 nat_facts(struct __sk_buff *skb, const struct sieve
 	return is_connected_to(skb, packet) ? 0 : SIEVE_FACT_NAT;
 }
 
-/* Are the two sockets in the same cgroup? `other` came from a lookup and may not be dereferenced. */
-static __always_inline bool shares_cgroup(struct __sk_buff *skb, struct bpf_sock *other)
+/* Are the two sockets in the same cgroup? `server` came from a lookup and may not be dereferenced. */
+static __always_inline bool shares_cgroup(struct __sk_buff *skb, struct bpf_sock *server, struct sieve_lookup *lookup)
 {
-	struct bpf_sock *slot = other;
-	struct sock *socket = NULL;
-	__u64 mine = 0, theirs = 1;
+	const struct sock *socket;
 
-	/* Read back from the stack, the pointer is a mere number, with which CO-RE may reckon. */
-	bpf_probe_read_kernel(&socket, sizeof(socket), &slot);
-	bpf_core_read(&theirs, sizeof(theirs), &socket->sk_cgrp_data);
-	socket = BPF_CORE_READ(kernel_skb(skb), sk);
-	bpf_core_read(&mine, sizeof(mine), &socket->sk_cgrp_data);
-	return (mine & ~3ULL) == (theirs & ~3ULL);
+	/* Read back from memory, the pointer is a mere number, with which CO-RE may reckon. */
+	lookup->socket = server;
+	SIEVE_FORGET();
+	socket = lookup->socket;
+	bpf_core_read(&lookup->their_cgroup, sizeof(__u64), &socket->sk_cgrp_data);
+	bpf_core_read(&lookup->socket, sizeof(socket), &kernel_skb(skb)->sk);
+	SIEVE_FORGET();
+	socket = lookup->socket;
+	bpf_core_read(&lookup->my_cgroup, sizeof(__u64), &socket->sk_cgrp_data);
+	return (lookup->my_cgroup & ~3ULL) == (lookup->their_cgroup & ~3ULL);
 }
 
 /*
  * Does the sender's cgroup hold a socket that serves a DNS port on the query's source address? Then
  * the query may be asked for a client that has the family which this host lacks.
  */
-static __always_inline __u32 server_facts(struct __sk_buff *skb, const struct sieve_packet *packet)
+static __always_inline __u32 server_facts(struct __sk_buff *skb, const struct sieve_packet *packet,
+					  struct sieve_lookup *lookup)
 {
-	struct bpf_sock_tuple tuple = {};
+	struct bpf_sock_tuple *tuple = &lookup->tuple;
 	__u32 size, facts = 0;
 
 	SIEVE_UNROLLED
@@ -201,20 +204,21 @@ static __always_inline __u32 server_facts(struct __sk_buff *skb, const struct si
 		if (!policy.ports[i])
 			continue;
 		if (packet->family == SIEVE_IPV4) {
-			tuple.ipv4.saddr = packet->addresses[1];
-			tuple.ipv4.daddr = packet->addresses[0];
-			tuple.ipv4.dport = bpf_htons(policy.ports[i]);
-			size = sizeof(tuple.ipv4);
+			tuple->ipv4.saddr = packet->addresses[1];
+			tuple->ipv4.daddr = packet->addresses[0];
+			tuple->ipv4.sport = 0; /* that of IPv6 is never written to */
+			tuple->ipv4.dport = bpf_htons(policy.ports[i]);
+			size = sizeof(tuple->ipv4);
 		} else {
-			__builtin_memcpy(tuple.ipv6.saddr, &packet->addresses[4], 16);
-			__builtin_memcpy(tuple.ipv6.daddr, &packet->addresses[0], 16);
-			tuple.ipv6.dport = bpf_htons(policy.ports[i]);
-			size = sizeof(tuple.ipv6);
+			__builtin_memcpy(tuple->ipv6.saddr, &packet->addresses[4], 16);
+			__builtin_memcpy(tuple->ipv6.daddr, &packet->addresses[0], 16);
+			tuple->ipv6.dport = bpf_htons(policy.ports[i]);
+			size = sizeof(tuple->ipv6);
 		}
-		server = bpf_sk_lookup_udp(skb, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+		server = bpf_sk_lookup_udp(skb, tuple, size, BPF_F_CURRENT_NETNS, 0);
 		if (!server)
 			continue;
-		if (shares_cgroup(skb, server))
+		if (shares_cgroup(skb, server, lookup))
 			facts = SIEVE_FACT_SERVES_OTHERS;
 		bpf_sk_release(server);
 	}

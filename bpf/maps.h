@@ -37,9 +37,20 @@ struct sieve_packet {
 	__u8 reason;          /* enum sieve_reason: the headers speak against an answer */
 };
 
+/*
+ * For the look for a server beside the sender. Not on the stack, where the verifier tells what each branch left
+ * there from what another did, and follows all that comes after once for each.
+ */
+struct sieve_lookup {
+	struct bpf_sock_tuple tuple;
+	void *socket;
+	__u64 my_cgroup, their_cgroup;
+};
+
 /* What one run of a program works on. */
 struct sieve_kernel_work {
 	struct sieve_packet packet;
+	struct sieve_lookup lookup;
 	struct udphdr udp; /* as it lies before the message in the packet */
 	struct sieve_work dns;
 };

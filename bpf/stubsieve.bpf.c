@@ -28,9 +28,11 @@ static __always_inline void learn(struct sieve_work *work, __u32 facts)
 }
 
 /* Is the query in work->message useless? The dear questions come last; those of the sender are for our own. */
-static __always_inline enum sieve_reason judge(struct __sk_buff *skb, const struct sieve_packet *packet,
-					       enum side side, struct net *net, struct sieve_work *work)
+static __always_inline enum sieve_reason judge(struct __sk_buff *skb, enum side side, struct net *net,
+					       struct sieve_kernel_work *kernel_work)
 {
+	const struct sieve_packet *packet = &kernel_work->packet;
+	struct sieve_work *work = &kernel_work->dns;
 	struct sieve_netns *state;
 	enum sieve_reason reason;
 
@@ -50,7 +52,7 @@ static __always_inline enum sieve_reason judge(struct __sk_buff *skb, const stru
 	if (side == SIDE_EGRESS)
 		learn(work, nat_facts(skb, packet));
 	if (side == SIDE_EGRESS && !policy.filter_servers)
-		learn(work, server_facts(skb, packet));
+		learn(work, server_facts(skb, packet, &kernel_work->lookup));
 	return sieve_confirm(current_policy(), work->facts);
 }
 
@@ -76,7 +78,7 @@ static __always_inline int examine(struct __sk_buff *skb, enum side side, struct
 	if (!reason)
 		reason = sieve_parse_query(work);
 	if (!reason)
-		reason = judge(skb, packet, side, net, work);
+		reason = judge(skb, side, net, kernel_work);
 	return reason;
 }
 
