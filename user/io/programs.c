@@ -77,7 +77,8 @@ static bool may_load(void)
 
 static int explain_load(int number, struct error *error)
 {
-	if ((number == EPERM || number == EACCES) && !may_load())
+	/* EINVAL: some kernels do not know a helper, then, that they do not let this process use */
+	if ((number == EPERM || number == EACCES || number == EINVAL) && !may_load())
 		return fail(error, EPERM,
 			    "loading BPF programs needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON; run as root with these capabilities");
 	if (access("/sys/kernel/btf/vmlinux", R_OK) < 0)
