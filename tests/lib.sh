@@ -5,6 +5,8 @@
 #
 #   check "a phrase that holds" COMMAND...    ok if the command succeeds
 #   check_equal "a phrase" WANT HAVE          ok if both strings are the same
+#   check_number "a phrase" HAVE -le WANT     ok if the comparison holds
+#   check_time "a phrase" HAVE PROMISED       ok if it is not far beyond what is promised
 #   skip "a phrase" "the reason"
 #   note "something worth seeing in the log"
 #   finish                                    prints the sums and leaves: 0, or 1 if a case failed
@@ -60,6 +62,17 @@ check_number() {
 	else
 		not_ok "$1" "want: $3 $4" "have: $2"
 	fi
+}
+
+# check_time PHRASE HAVE PROMISED: of a time that a busy machine can stretch. More than promised is said, four times as
+# much is a failure.
+check_time() {
+	if ! [ "$2" -le $((4 * $3)) ] 2>/dev/null; then
+		not_ok "$1" "promised: $3" "have: $2"
+		return
+	fi
+	ok "$1 ($2)"
+	[ "$2" -le "$3" ] || note "promised: $3; is the machine busy?"
 }
 
 finish() {

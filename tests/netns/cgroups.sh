@@ -137,7 +137,7 @@ back() {
 	local since
 	since=$(lab_ms)
 	lab_until 3 fate_is "$2" "$3"
-	check_number "$1: so after ms" $(($(lab_ms) - since)) -le "$BACK_MS"
+	check_time "$1: so after ms" $(($(lab_ms) - since)) "$BACK_MS"
 	check_equal "$1: status shows the new one" "true $(cgroup_id "$2")" \
 		"$(lab_status ".cgroups[] | select(.path == \"/$LAB/$2\") | \"\(.attached) \(.id)\"")"
 }
@@ -213,7 +213,7 @@ cgroups_restarts() {
 		read_us "$(lab_enter "$unit" "$LAB_HOST_PID" 5 "$FIRST_ANSWER" "$LAB_SERVER4" both.example)"
 	done
 	note "answered µs after the first socket: $(paste -sd ' ' <<<"${times%$'\n'}")"
-	check_number "$RESTARTS restarts: answered after µs (worst)" "$(sort -n <<<"${times%$'\n'}" | tail -n 1)" -le $((BACK_MS * 1000))
+	check_time "$RESTARTS restarts: answered after µs (worst)" "$(sort -n <<<"${times%$'\n'}" | tail -n 1)" $((BACK_MS * 1000))
 	check_equal "$RESTARTS restarts: no entry is left in the map" "$entries" "$(map_entries)"
 	check_equal "$RESTARTS restarts: no descriptor is left" "$fds" "$(find "/proc/$(lab_status .pid)/fd" | wc -l)"
 	check_number "$RESTARTS restarts: words on stderr" "$(wc -l <"$LAB_DIR/filter.log")" -le $((2 * RESTARTS + 3))

@@ -171,7 +171,7 @@ come_and_go() {
 		until [ -e "$(gateway_pin "$index")" ] || [ $(($(lab_ms) - since)) -gt 1000 ]; do :; done
 		times+=$(($(lab_ms) - since))$'\n'
 	done
-	check_number "a gateway that comes is attached to: ms (median of 5)" "$(median <<<"${times%$'\n'}")" -le "$ATTACHED_MS"
+	check_time "a gateway that comes is attached to: ms (median of 5)" "$(median <<<"${times%$'\n'}")" "$ATTACHED_MS"
 	host_ip addr add 10.77.9.1/24 dev v9
 	host_ip link set v9 up
 	container_ip plain addr add 10.77.9.2/24 dev c1

@@ -213,7 +213,7 @@ lifecycle_devices() {
 		ip -n "$LAB-host" link del h1 2>/dev/null
 		all+=$(add_device "$index")$'\n'
 	done
-	check_number "a new device is attached, ms (median of 5)" "$(median <<<"${all%$'\n'}")" -le 100
+	check_time "a new device is attached, ms (median of 5)" "$(median <<<"${all%$'\n'}")" 100
 	ip -n "$LAB-server" addr add 203.0.113.1/24 dev s1
 	ip -n "$LAB-server" link set s1 up
 	ip -n "$LAB-host" addr add 203.0.113.2/24 dev h1

@@ -81,7 +81,7 @@ many_together() {
 	farm "make $((MANY - 1))"
 	check_equal "there are namespaces" "made $MANY" "$SAID"
 	launch "$MANY namespaces"
-	check_number "$MANY namespaces: answered so many ms after the start" "$TOOK" -le "$FOLLOWED_MS"
+	check_time "$MANY namespaces: answered so many ms after the start" "$TOOK" "$FOLLOWED_MS"
 	check_equal "$MANY namespaces: status has each, and the host" $((MANY + 1)) "$(followed_count)"
 	check_equal "$MANY namespaces: on each interface" "$MANY" \
 		"$(lab_status '[.netns[].interfaces[] | select(.name == "c0" and .hook != "none")] | length')"
@@ -109,7 +109,7 @@ changes_cost() {
 	took=$(($(lab_ms) - began))
 	spent=$(($(cpu_us "$PID") - before - idle * took / 2000))
 	note "$changes changes in $took ms, idle $((idle / 2)) µs a second"
-	check_number "$1: µs of CPU for a change" $((spent / ${changes//[!0-9]/0})) -le "$CHANGE_US"
+	check_time "$1: µs of CPU for a change" $((spent / ${changes//[!0-9]/0})) "$CHANGE_US"
 	check "$1: all are answered again" lab_until 2 farm_is askall "answered $MANY passed 0"
 }
 
@@ -129,8 +129,8 @@ lets_go() {
 	done
 	note "let go after ms: $(paste -sd ' ' <<<"${times%$'\n'}")"
 	check_equal "its last process ends: its veth goes" "" "$(grep -e - <<<"$times")"
-	check_number "its last process ends: its veth is gone after ms (worst of 5)" "$(sort -n <<<"${times%$'\n'}" | tail -n 1)" \
-		-le "$GONE_MS"
+	check_time "its last process ends: its veth is gone after ms (worst of 5)" "$(sort -n <<<"${times%$'\n'}" | tail -n 1)" \
+		"$GONE_MS"
 	check "and it is followed no longer" lab_until 2 follows_count $((MANY + 1 - 5))
 }
 
@@ -151,7 +151,7 @@ named() {
 	started=$(lab_ms)
 	lab_control ip netns del kept
 	lab_until 5 peer_is_gone 5
-	check_number "its name is deleted: its veth is gone after ms" $(($(lab_ms) - started)) -le "$GONE_MS"
+	check_time "its name is deleted: its veth is gone after ms" $(($(lab_ms) - started)) "$GONE_MS"
 	check_equal "a name that was deleted is not shown" 0 "$(lab_status '[.netns[] | select(.name == "kept")] | length')"
 }
 
@@ -188,7 +188,7 @@ many_in_turn() {
 	[[ $SAID =~ ^answered\ ([0-9]+)\ of\ .*\ gone\ ([0-9]+)\ of\ .*\ worst\ (-?[0-9]+)$ ]] || not_ok "namespaces in turn" "$SAID"
 	check_equal "in turn: each is answered" "$TURNS" "${BASH_REMATCH[1]:-none}"
 	check_equal "in turn: each goes" "$TURNS" "${BASH_REMATCH[2]:-none}"
-	check_number "in turn: gone after ms (worst)" "${BASH_REMATCH[3]:-99999}" -le "$GONE_MS"
+	check_time "in turn: gone after ms (worst)" "${BASH_REMATCH[3]:-99999}" "$GONE_MS"
 	sleep 1
 	check_equal "in turn: nothing is left" "$before" "$(traces)"
 	note "${before//$'\n'/, }; resident: $kib KiB before, $(resident_kib "$PID") KiB after"

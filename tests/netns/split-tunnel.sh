@@ -93,7 +93,7 @@ withdraws() {
 	for ((i = 0; i < TRIES; i++)); do said+=$(withdraw_once "$1")$'\n'; done
 	note "$1: $(tr '\n' ';' <<<"$said")"
 	check_number "$1: every try ended" "$(grep -c shown= <<<"$said")" -eq "$TRIES"
-	check_number "$1: shown within $SHOWN_MS ms" "$(value shown <<<"$said" | median)" -le "$SHOWN_MS"
+	check_time "$1: shown within $SHOWN_MS ms" "$(value shown <<<"$said" | median)" "$SHOWN_MS"
 	check_number "$1: acts not before settle, ms" "$(value acted <<<"$said" | sort -n | head -n 1)" -ge $((SETTLE * 1000))
 	check_number "$1: queries pass until then" "$(value passed <<<"$said" | sort -n | head -n 1)" -gt 0
 }
