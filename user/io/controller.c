@@ -31,8 +31,11 @@
 /* So long after the start it is ready, though it may have many namespaces still to open. */
 #define READY_NS (2 * CLOCK_SECOND_NS)
 
+/* Commands that have not asked yet. */
+#define CLIENTS_MAX 256
+
 /* Children that answer commands: at most so many at once, for so long. */
-#define ANSWERING_MAX 16
+#define ANSWERING_MAX 64
 #define ANSWERING_SECONDS 10
 
 /* The directory is made with the first name; every beat looks for it. */
@@ -42,6 +45,8 @@ static void watch_names(int watch_fd)
 }
 
 /* The sources of events beside those of namespaces_tag(), whose upper half is never 0. */
+#define CLIENT_TAG (0xffffffffULL << 32) /* a command's connection, in the lower half */
+
 enum source { SOURCE_SIGNAL, SOURCE_CONTROL, SOURCE_EVENTS, SOURCE_WATCH, SOURCE_COUNT };
 
 /* What tells this host from others: the machine id, or what there is instead. */
@@ -243,22 +248,42 @@ static void answer_in_child(struct controller *controller, int fd, const char *q
 	_exit(0);
 }
 
-static void answer_command(struct controller *controller, int control_fd)
+static void answer_question(struct controller *controller, int fd)
 {
-	_cleanup_close_ int fd = accept4(control_fd, NULL, NULL, SOCK_CLOEXEC);
-	_cleanup_free_ char *answer = NULL;
 	char question[QUESTION_MAX];
 
-	if (fd < 0 || instance_read_question(fd, question, sizeof(question)) < 0)
+	if (instance_read_question(fd, question, sizeof(question)) < 0)
 		return;
 	question[strcspn(question, "\n")] = '\0';
 	if (strcmp(question, "status") == 0) {
 		answer_in_child(controller, fd, question);
 		return;
 	}
-	answer = controller->answer(question, controller, controller->data);
+	_cleanup_free_ char *answer = controller->answer(question, controller, controller->data);
+
 	if (answer)
 		instance_answer(fd, answer);
+}
+
+/* A command is heard when it has asked: on a busy machine that can take a while. */
+static void accept_client(struct controller *controller, int control_fd)
+{
+	_cleanup_close_ int fd = accept4(control_fd, NULL, NULL, SOCK_CLOEXEC);
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = CLIENT_TAG | (uint64_t)fd };
+
+	if (fd < 0 || controller->clients >= CLIENTS_MAX || epoll_ctl(controller->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
+		return;
+	controller->clients++;
+	take_fd(&fd);
+}
+
+static void answer_client(struct controller *controller, int client_fd)
+{
+	_cleanup_close_ int fd = client_fd;
+
+	epoll_ctl(controller->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+	controller->clients--;
+	answer_question(controller, fd);
 }
 
 /* A third of the time after which the programs would take us for dead, or a second. */
@@ -309,7 +334,7 @@ static void handle(struct controller *controller, const struct epoll_event *even
 		read_signals(controller, fds[SOURCE_SIGNAL]);
 		break;
 	case SOURCE_CONTROL:
-		answer_command(controller, fds[SOURCE_CONTROL]);
+		accept_client(controller, fds[SOURCE_CONTROL]);
 		break;
 	case SOURCE_EVENTS:
 		programs_read_events(controller->programs);
@@ -318,6 +343,10 @@ static void handle(struct controller *controller, const struct epoll_event *even
 		read_watch(controller);
 		break;
 	default:
+		if ((event->data.u64 & CLIENT_TAG) == CLIENT_TAG) {
+			answer_client(controller, (int)(uint32_t)event->data.u64);
+			break;
+		}
 		namespaces_handle(&controller->namespaces, event->data.u64, clock_monotonic_ns());
 	}
 }

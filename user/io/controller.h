@@ -33,7 +33,7 @@ struct controller {
 	pid_t pid;
 	uint64_t started_ns;    /* CLOCK_MONOTONIC */
 	uint64_t next_beat;     /* likewise */
-	unsigned int answering; /* children that answer a command */
+	unsigned int clients, answering; /* commands that have not asked yet; children that answer one */
 	bool is_ready, is_tidy; /* `ready` was called; what an earlier controller left and this one does not need is gone */
 	bool is_to_end;
 	bool is_to_remove;      /* a command asked to end and to remove the filter, too */

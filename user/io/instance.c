@@ -193,7 +193,7 @@ int instance_listen(const char *run_dir, int *ret_fd, struct error *error)
 			       run_dir);
 	unlink(address.sun_path); /* the lock is ours, so nobody listens there */
 	r = bind(fd, (const struct sockaddr *)&address, sizeof(address));
-	if (r < 0 || chmod(address.sun_path, 0600) < 0 || listen(fd, 16) < 0)
+	if (r < 0 || chmod(address.sun_path, 0600) < 0 || listen(fd, 128) < 0)
 		return fail(error, errno, "cannot listen on %s: %s", address.sun_path, strerror(errno));
 	*ret_fd = take_fd(&fd);
 	return 0;
