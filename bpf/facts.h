@@ -116,6 +116,17 @@ static __always_inline struct sieve_netns *find_netns(struct net *net)
 	return state;
 }
 
+/*
+ * Was it sent by a socket of a namespace that the controller follows? A packet keeps its socket on the way through a
+ * veth pair. Then it was judged when it was sent, by the routes of its sender, and these alone are right.
+ */
+static __always_inline bool is_judged_by_sender(struct __sk_buff *skb)
+{
+	struct sock *socket = BPF_CORE_READ(kernel_skb(skb), sk);
+
+	return socket && !test_any_socket && find_netns(BPF_CORE_READ(socket, __sk_common.skc_net.net));
+}
+
 /* For A both families' routes matter: one of IPv6 from a router advertisement makes a NAT64 possible. */
 static __always_inline bool has_changed(struct net *net, const struct sieve_netns *state, enum sieve_family family)
 {
@@ -132,9 +143,9 @@ static __always_inline __u32 generation_facts(struct net *net, struct sieve_netn
 	if (!has_changed(net, state, family))
 		return 0;
 	if (!state->wake) {
-		state->wake = 1;
 		event.netns = BPF_CORE_READ(net, ns.inum);
-		bpf_ringbuf_output(&events, &event, sizeof(event), BPF_RB_FORCE_WAKEUP);
+		if (!bpf_ringbuf_output(&events, &event, sizeof(event), BPF_RB_FORCE_WAKEUP))
+			state->wake = 1; /* else the next query tries again */
 	}
 	return SIEVE_FACT_CHANGED;
 }

@@ -11,6 +11,24 @@
 /* Between two events for one namespace, unless two CPUs meet in it. */
 #define SIEVE_ANNOUNCE_EVERY_NS 100000000ULL
 
+/* The nearest cgroup of those listed, as in cgroup_facts(), but of the process that makes the socket. */
+static __always_inline bool is_exempt_process(void)
+{
+	SIEVE_UNROLLED
+	for (int level = SIEVE_CGROUP_LEVELS - 1; level >= 0; level--) {
+		__u64 id;
+		__u32 *kind;
+
+		if (!(policy.cgroup_levels & 1U << level))
+			continue;
+		id = bpf_get_current_ancestor_cgroup_id(level);
+		kind = id ? bpf_map_lookup_elem(&cgroups, &id) : NULL;
+		if (kind)
+			return *kind == SIEVE_CGROUP_EXEMPT;
+	}
+	return false;
+}
+
 /*
  * Tell of a namespace that is not known. It is noted only when the ring buffer had room, so the next socket
  * tells again of one that was lost.
@@ -23,6 +41,8 @@ static __always_inline void announce_netns(struct net *net)
 	__u64 thread = bpf_get_current_pid_tgid();
 
 	if (last && last->cookie == now.cookie && now.when_ns - last->when_ns < SIEVE_ANNOUNCE_EVERY_NS)
+		return;
+	if (is_exempt_process()) /* it would only be in the way of one in scope */
 		return;
 	event.tid = (__u32)thread;
 	event.tgid = thread >> 32;

@@ -37,7 +37,9 @@ static __always_inline enum sieve_reason judge(struct __sk_buff *skb, enum side 
 	enum sieve_reason reason;
 
 	work->facts = 0;
-	learn(work, side == SIDE_EGRESS ? cgroup_facts(skb) : SIEVE_FACT_SCOPE);
+	learn(work, cgroup_facts(skb));
+	if (side == SIDE_INGRESS) /* everybody is in scope but who is known to be exempt */
+		learn(work, SIEVE_FACT_SCOPE);
 	learn(work, name_facts(work));
 	learn(work, heartbeat_facts());
 	state = find_netns(net);
@@ -49,6 +51,8 @@ static __always_inline enum sieve_reason judge(struct __sk_buff *skb, enum side 
 	reason = sieve_connectivity_reason(state->connectivity[work->question.family & 1]);
 	if (reason)
 		return reason;
+	if (side == SIDE_INGRESS && !policy.gateway_answers_a && (work->question.family & 1) == SIEVE_IPV4)
+		return SIEVE_REASON_nat64;
 	if (side == SIDE_EGRESS)
 		learn(work, nat_facts(skb, packet));
 	if (side == SIDE_EGRESS && !policy.filter_servers)
@@ -66,7 +70,7 @@ static __always_inline int examine(struct __sk_buff *skb, enum side side, struct
 	struct dst_entry *dst = side == SIDE_EGRESS ? packet_dst(skb) : NULL;
 	enum sieve_reason reason;
 
-	if (side == SIDE_INGRESS && !is_sent_here(skb, device))
+	if (side == SIDE_INGRESS && (!is_sent_here(skb, device) || is_judged_by_sender(skb)))
 		return UNCOUNTED;
 	if (side == SIDE_EGRESS && !has_socket(skb, packet))
 		return SIEVE_REASON_not_local;

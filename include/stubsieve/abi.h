@@ -141,7 +141,8 @@ struct sieve_policy {
 	__u8 dnssec_answer;           /* 1: queries with DO=1 are answered too */
 	__u8 extended_error;          /* 1: answers carry RFC 8914 EDE 17 where the query had OPT */
 	__u8 filter_servers;          /* 1: do not look for a DNS server in the sender's cgroup */
-	__u8 reserved[2];
+	__u8 gateway_answers_a;       /* 1: no client has a NAT64 prefix from this router's own advertisements */
+	__u8 reserved[1];
 };
 
 _Static_assert(SIEVE_REASONS <= SIEVE_COUNTER_ANSWERED, "reasons overlap the other counters");

@@ -135,6 +135,7 @@ static inline struct sieve_policy usual_policy(void)
 		.families = 1 << SIEVE_IPV4 | 1 << SIEVE_IPV6,
 		.whole_host = 1,
 		.extended_error = 1,
+		.gateway_answers_a = 1,
 	};
 }
 

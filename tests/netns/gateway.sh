@@ -160,6 +160,25 @@ fates_now() {
 		"${ADDRESS4[routed]}" "$LAB_SERVER4")"
 }
 
+# Who is followed is judged by the routes of its own; who is exempt is not answered here either.
+gateway_others_known() {
+	gateway_host gateway-known
+	start_filter "followed and behind a gateway" --settle 0 --gateway g1 || return
+	from routed "followed, IPv4 only: AAAA" answered=2 answered_aaaa=2
+	container_ip routed -6 addr add 2001:db8:771::2/64 dev c0 nodad
+	check "followed: its own IPv6 is seen" lab_until 2 routed_has_ipv6
+	passes routed "followed, with IPv6 of its own: AAAA" connected=2
+	container_ip routed -6 addr del 2001:db8:771::2/64 dev c0
+	lab_filter_stop
+	gateway_filter "exempt and behind a gateway" --exempt-cgroup "$LAB/clients" --gateway g1 || return
+	passes routed "exempt: AAAA" exempt_cgroup=2
+	lab_filter_stop
+}
+
+routed_has_ipv6() {
+	[ "$(lab_status "[.netns[] | select(.inum == $(stat -Lc %i "/proc/${CONTAINER_PID[routed]}/ns/net"))][0].verdict.aaaa")" = pass ]
+}
+
 gateway_pin() { echo "/proc/$LAB_HOST_PID/root$LAB_DIR/bpf/stubsieve/gateway-$(stat -Lc %i "/proc/$LAB_HOST_PID/ns/net")-$1"; }
 
 come_and_go() {
@@ -223,7 +242,11 @@ gateway_ipv6() {
 	ip -n "$LAB-server" route add 2001:db8:770::/44 via "$LAB_HOST6"
 	for number in 1 2 3 4; do ip -n "$LAB-server" route add "2001:db8:77$number::/64" via "$LAB_HOST6"; done
 	others addressed6
-	gateway_filter "IPv6 host" "${GATEWAYS[@]}" || return
+	gateway_filter "IPv6 host, nat64 auto" "${GATEWAYS[@]}" || return
+	# This host may be the router that advertises the prefix, of which no route of its own tells.
+	from6 routed "IPv6 host, nat64 auto: A" passed=2 "not_local=2 nat64=2" --type A
+	lab_filter_stop
+	gateway_filter "IPv6 host" "${GATEWAYS[@]}" --nat64 no || return
 	for place in routed port lan; do
 		from6 "$place" "IPv6 host, $place: A" answered=2 answered_a=2 --type A
 		from6 "$place" "IPv6 host, $place: AAAA" passed=2 "not_local=2 connected=2"
@@ -307,7 +330,7 @@ gateway_resolvers() {
 forwarder_answers() { container_run client "$ASK" --type A "$CONTAINER_GATEWAY" both.example | grep -q server=1; }
 
 need_root
-[ $# -gt 0 ] || set -- ipv4 ipv6 dual actions resolvers
+[ $# -gt 0 ] || set -- ipv4 ipv6 dual actions resolvers others_known
 for group; do
 	"gateway_$group"
 	lab_remove

@@ -77,6 +77,7 @@ static void make_policy(struct controller *controller)
 		.cgroup_levels = scope_levels(&controller->scope),
 		.extended_error = config->extended_error,
 		.filter_servers = config->filter_servers,
+		.gateway_answers_a = config->connectivity.nat64 == CONNECTIVITY_NAT64_NO,
 		.ports = { 53 },
 	};
 

@@ -23,7 +23,7 @@
 
 /* How long the controller may take to answer, and to end. */
 #define ANSWER_SECONDS 3
-#define END_SECONDS 60 /* detaching from an interface can take the kernel 20 ms */
+#define END_SECONDS 10
 #define LOCK_ATTEMPTS 100
 #define ANSWER_MAX (16 * 1024 * 1024)
 
