@@ -26,7 +26,7 @@ static uint32_t netns_inum(void)
 
 static struct attachments fresh_attachments(void)
 {
-	return (struct attachments){ .pin_dir = pin_dir, .netns = netns_inum(), .has_tcx = true, .filters = true, .most = 64 };
+	return (struct attachments){ .pin_dir = pin_dir, .netns = netns_inum(), .has_tcx = true, .filters = true, .most = 64, .keeps_links = true };
 }
 
 static int enter(void **state)

@@ -26,7 +26,7 @@ static struct link find_link(const char *name)
 	struct link *links = NULL, found = {};
 	size_t count = 0, times = 0;
 
-	assert_int_equal(links_list(&links, &count), 0);
+	assert_int_equal(links_list(0, &links, &count), 0);
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(links[i].name, name) == 0) {
 			found = links[i];
@@ -45,7 +45,7 @@ static size_t count_links(void)
 	struct link *links = NULL;
 	size_t count = 0;
 
-	assert_int_equal(links_list(&links, &count), 0);
+	assert_int_equal(links_list(0, &links, &count), 0);
 	free(links);
 	return count;
 }
@@ -120,7 +120,7 @@ static void hundreds_of_devices_are_all_listed(void **state)
 
 	(void)state;
 	run("for n in $(seq 300); do echo link add v$n type veth peer name w$n; done | ip -batch -");
-	assert_int_equal(links_list(&links, &count), 0);
+	assert_int_equal(links_list(0, &links, &count), 0);
 	assert_int_equal(count, 601);
 	for (size_t i = 0; i < count; i++) {
 		assert_int_equal(if_nametoindex(links[i].name), links[i].ifindex);
@@ -156,7 +156,7 @@ static void devices_that_come_and_go_meanwhile_do_not_spoil_the_list(void **stat
 		struct link *links = NULL;
 		size_t count = 0;
 
-		failed = links_list(&links, &count);
+		failed = links_list(0, &links, &count);
 		free(links);
 		failed = failed ? failed : count < 201;
 	}

@@ -345,7 +345,7 @@ static void no_descriptor_is_left_open(void **state)
 	close(before);
 	verdict();
 	detail();
-	assert_int_equal(rtnl_monitor_open(&monitor), 0);
+	assert_int_equal(rtnl_monitor_open(8 * 1024 * 1024, &monitor), 0);
 	rtnl_monitor_close(monitor);
 	rtnl_monitor_close(NULL);
 	after = dup(0);
@@ -416,7 +416,7 @@ static void every_kind_of_change_is_told(void **state)
 	struct seen seen;
 
 	(void)state;
-	assert_int_equal(rtnl_monitor_open(&monitor), 0);
+	assert_int_equal(rtnl_monitor_open(8 * 1024 * 1024, &monitor), 0);
 	assert_int_equal(seen_by(monitor).links, 0);
 	make_link();
 	seen = seen_by(monitor);
@@ -461,7 +461,7 @@ static void a_message_that_a_process_sent_is_dropped(void **state)
 
 	(void)state;
 	make_link();
-	assert_int_equal(rtnl_monitor_open(&monitor), 0);
+	assert_int_equal(rtnl_monitor_open(8 * 1024 * 1024, &monitor), 0);
 	waiting.fd = rtnl_monitor_fd(monitor);
 	assert_int_equal(getsockname(waiting.fd, (struct sockaddr *)&name, &length), 0);
 	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
@@ -497,7 +497,7 @@ static void lost_messages_are_told_once_and_a_storm_is_read_in_parts(void **stat
 
 	(void)state;
 	make_link();
-	assert_int_equal(rtnl_monitor_open(&monitor), 0);
+	assert_int_equal(rtnl_monitor_open(8 * 1024 * 1024, &monitor), 0);
 	run("for n in $(seq 0 9999); do echo route add 10.$((n / 250)).$((n % 250)).0/24 dev h0; done | ip -batch -");
 	assert_int_equal(rtnl_monitor_read(monitor, count, &seen), 1);
 	assert_false(drain(monitor, &seen));

@@ -163,7 +163,10 @@ fates_now() {
 # Who is followed is judged by the routes of its own; who is exempt is not answered here either.
 gateway_others_known() {
 	gateway_host gateway-known
+	(lab_stay clients "${CONTAINER_PID[routed]}" sleep 60) &
+	disown
 	start_filter "followed and behind a gateway" --settle 0 --gateway g1 || return
+	check "somebody of the scope is in the container" lab_until 2 routed_is_followed
 	from routed "followed, IPv4 only: AAAA" answered=2 answered_aaaa=2
 	container_ip routed -6 addr add 2001:db8:771::2/64 dev c0 nodad
 	check "followed: its own IPv6 is seen" lab_until 2 routed_has_ipv6
@@ -175,9 +178,11 @@ gateway_others_known() {
 	lab_filter_stop
 }
 
-routed_has_ipv6() {
-	[ "$(lab_status "[.netns[] | select(.inum == $(stat -Lc %i "/proc/${CONTAINER_PID[routed]}/ns/net"))][0].verdict.aaaa")" = pass ]
+routed_verdict() {
+	lab_status "[.netns[] | select(.inum == $(stat -Lc %i "/proc/${CONTAINER_PID[routed]}/ns/net"))][0].verdict.aaaa"
 }
+routed_is_followed() { [ "$(routed_verdict)" = answer ]; }
+routed_has_ipv6() { [ "$(routed_verdict)" = pass ]; }
 
 gateway_pin() { echo "/proc/$LAB_HOST_PID/root$LAB_DIR/bpf/stubsieve/gateway-$(stat -Lc %i "/proc/$LAB_HOST_PID/ns/net")-$1"; }
 

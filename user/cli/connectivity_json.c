@@ -53,17 +53,19 @@ void route_format_via(const struct route *route, char word[ROUTE_WORD_MAX])
 
 json_t *json_text(const char *text)
 {
-	json_t *string = json_string(text);
-	char *ascii;
+	char *clean = strdup(text);
+	json_t *string;
 
-	if (string)
-		return string;
-	ascii = strdup(text);
-	for (char *octet = ascii; octet && *octet; octet++)
+	for (char *octet = clean; octet && *octet; octet++)
+		if ((unsigned char)*octet < ' ' || *octet == 0x7f)
+			*octet = '?';
+	string = clean ? json_string(clean) : NULL;
+	for (char *octet = clean; !string && octet && *octet; octet++)
 		if (*octet & 0x80)
 			*octet = '?';
-	string = json_string(ascii);
-	free(ascii);
+	if (!string && clean)
+		string = json_string(clean);
+	free(clean);
 	return string;
 }
 

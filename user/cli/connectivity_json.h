@@ -21,7 +21,7 @@ void route_format_line(const struct route *route, char line[ROUTE_LINE_MAX]);
 
 /*
  * A string for JSON, which is UTF-8, of a name that need not be (interfaces, cgroups): then each octet that is
- * not ASCII becomes a question mark.
+ * not ASCII becomes a question mark; so does every control character, for others' names are shown on terminals.
  */
 json_t *json_text(const char *text);
 

@@ -14,6 +14,7 @@
 
 #include "clsact.h"
 #include "cleanup.h"
+#include "clock.h"
 
 /* Linux 6.6; older UAPI headers do not have them. */
 #define ATTACH_TYPE_TCX_INGRESS 46
@@ -40,6 +41,9 @@ struct link_info {
 		char room[112]; /* more than any kernel fills */
 	};
 };
+
+/* To detach can take 20 ms; thousands of links are left to the kernel, which does it after we have gone. */
+#define DETACH_NS (3 * CLOCK_SECOND_NS)
 
 /* What the two sides of an interface differ in. */
 static const struct {
@@ -213,8 +217,10 @@ static int attach_side(const struct attachments *attachments, const struct progr
 	r = attach_tcx(attachments, entry->link.ifindex, side, program_fd(programs, side));
 	if (r < 0)
 		return r;
-	it->link_fd = r;
 	it->hook = ATTACH_TCX;
+	it->link_fd = attachments->keeps_links ? r : -1;
+	if (!attachments->keeps_links)
+		close(r);
 	return 0;
 }
 
@@ -230,7 +236,7 @@ static void detach_side(const struct attachments *attachments, struct attached *
 		clsact_detach(&clsact);
 	if (it->hook == ATTACH_TCX) {
 		/* Last the pin: then the kernel detaches by itself, and we do not wait for its grace period. */
-		close(it->link_fd);
+		cleanup_close(&it->link_fd);
 		format_pin(path, attachments->pin_dir, &pin);
 		unlink(path);
 	}
@@ -274,13 +280,20 @@ static bool wants(const struct attachments *attachments, const struct link *link
 }
 
 /* Not if the device is gone, though another one may have its index by now, or somebody detached the link. */
-static bool is_live(const struct attached *entry, enum attach_side side)
+static bool is_live(const struct attachments *attachments, const struct attached *entry, enum attach_side side)
 {
 	const struct attached_side *it = &entry->side[side];
+	const struct attach_pin pin = pin_of(attachments, entry->link.ifindex, side);
+	_cleanup_close_ int fd = -1;
 	struct link_info info;
+	char path[PATH_MAX];
 
-	return it->hook != ATTACH_TCX ||
-	       (get_link_info(it->link_fd, &info) == 0 && info.tcx.ifindex == entry->link.ifindex);
+	if (it->hook != ATTACH_TCX)
+		return true;
+	format_pin(path, attachments->pin_dir, &pin);
+	if (it->link_fd < 0)
+		fd = bpf_obj_get(path);
+	return get_link_info(it->link_fd < 0 ? fd : it->link_fd, &info) == 0 && info.tcx.ifindex == entry->link.ifindex;
 }
 
 /* Both sides as they are to be. A device that went meanwhile is no error: its message follows. */
@@ -294,7 +307,7 @@ static int settle_entry(const struct attachments *attachments, const struct prog
 		struct error later;
 		int r;
 
-		if (entry->side[side].hook != ATTACH_NONE && (!is_wanted || !is_live(entry, side)))
+		if (entry->side[side].hook != ATTACH_NONE && (!is_wanted || !is_live(attachments, entry, side)))
 			detach_side(attachments, entry, side);
 		if (!is_wanted || entry->side[side].hook != ATTACH_NONE)
 			continue;
@@ -331,8 +344,8 @@ static int take_link(struct attachments *attachments, const struct programs *pro
 	struct attached *entry = find_entry(attachments, link->ifindex);
 
 	if (!entry && attachments->count >= attachments->most)
-		return fail_as(error, ERROR_FAILED, E2BIG, "more than %zu interfaces; the queries on %s and others pass",
-			       attachments->most, link->name);
+		return fail_as(error, ERROR_FAILED, E2BIG, "more than %zu interfaces; the queries on the others pass",
+			       attachments->most);
 	if (!entry)
 		entry = add_entry(attachments, link);
 	if (!entry)
@@ -342,19 +355,36 @@ static int take_link(struct attachments *attachments, const struct programs *pro
 	return settle_entry(attachments, programs, entry, error);
 }
 
+static void keep_entry(struct attachments *attachments, const struct link *link)
+{
+	struct attached *entry = find_entry(attachments, link->ifindex);
+
+	if (entry)
+		entry->is_there = true;
+}
+
 int attach_reconcile(struct attachments *attachments, const struct programs *programs, struct error *error)
 {
+	uint64_t deadline = attachments->budget_ns ? clock_monotonic_ns() + attachments->budget_ns : UINT64_MAX;
 	_cleanup_free_ struct link *links = NULL;
 	struct error later;
+	bool is_over = false;
 	size_t count;
 	int r, first = 0;
 
-	r = links_list(&links, &count);
+	r = links_list(attachments->budget_ns, &links, &count);
+	if (attachments->budget_ns && (r == -EINTR || r == -ETIMEDOUT))
+		return -EAGAIN;
 	if (r < 0)
 		return fail(error, -r, "cannot list the network interfaces: %s", strerror(-r));
 	for (size_t i = 0; i < attachments->count; i++)
 		attachments->entries[i].is_there = false;
 	for (size_t i = 0; i < count; i++) {
+		is_over = is_over || clock_monotonic_ns() > deadline;
+		if (is_over) {
+			keep_entry(attachments, &links[i]);
+			continue;
+		}
 		r = take_link(attachments, programs, &links[i], first ? &later : error);
 		if (first == 0)
 			first = r;
@@ -362,7 +392,7 @@ int attach_reconcile(struct attachments *attachments, const struct programs *pro
 	for (size_t i = attachments->count; i-- > 0;)
 		if (!attachments->entries[i].is_there)
 			drop_entry(attachments, &attachments->entries[i]);
-	return first;
+	return first == 0 && is_over ? -EAGAIN : first;
 }
 
 bool attached_anywhere(const struct attached *entry)
@@ -441,7 +471,7 @@ bool attach_cgroup_is_live(const char *pin_dir, uint64_t id)
 }
 
 /* What only has the name of a pin of ours stays. */
-static int remove_pin(const char *path, const struct attach_pin *pin, struct error *error)
+static int remove_pin(const char *path, const struct attach_pin *pin, bool at_once, struct error *error)
 {
 	_cleanup_close_ int fd = bpf_obj_get(path);
 	struct link_info info;
@@ -450,8 +480,8 @@ static int remove_pin(const char *path, const struct attach_pin *pin, struct err
 		return 0;
 	if (fd >= 0 && (get_link_info(fd, &info) < 0 || !is_of_our_kind(&info, pin)))
 		return 0;
-	if (fd >= 0)
-		bpf_link_detach(fd); /* at once, not when the last reference goes */
+	if (fd >= 0 && at_once)
+		bpf_link_detach(fd); /* not when the kernel comes to it, after the last reference has gone */
 	if (unlink(path) < 0 && errno != ENOENT)
 		return fail(error, errno, "cannot remove %s: %s", path, strerror(errno));
 	return 0;
@@ -464,11 +494,12 @@ void attach_forget_cgroup(const char *pin_dir, uint64_t id)
 	char path[PATH_MAX];
 
 	format_pin(path, pin_dir, &pin);
-	remove_pin(path, &pin, &error);
+	remove_pin(path, &pin, true, &error);
 }
 
 int attach_sweep(const char *pin_dir, attach_keep keep, void *data, struct error *error)
 {
+	uint64_t deadline = clock_monotonic_ns() + DETACH_NS;
 	_cleanup_closedir_ DIR *directory = opendir(pin_dir);
 	struct dirent *entry;
 
@@ -482,7 +513,7 @@ int attach_sweep(const char *pin_dir, attach_keep keep, void *data, struct error
 		if (!parse_pin(entry->d_name, &pin) || (keep && keep(&pin, data)))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", pin_dir, entry->d_name);
-		r = remove_pin(path, &pin, error);
+		r = remove_pin(path, &pin, clock_monotonic_ns() < deadline, error);
 		if (r < 0)
 			return r;
 	}
@@ -503,7 +534,7 @@ int attach_remove_clsact(const char *pin_dir, struct attachments *keep, struct e
 	size_t count;
 	int r;
 
-	r = links_list(&links, &count);
+	r = links_list(0, &links, &count);
 	if (r == 0 && stat("/proc/thread-self/ns/net", &status) < 0)
 		r = -errno;
 	if (r < 0)

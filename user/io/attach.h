@@ -29,7 +29,7 @@ const char *attach_hook_name(enum attach_hook hook); /* "none", "tcx", "clsact" 
 /* How one program is attached to one side of an interface. */
 struct attached_side {
 	enum attach_hook hook;
-	int link_fd; /* tcx; -1 otherwise */
+	int link_fd; /* tcx, where links are kept; -1 otherwise */
 };
 
 enum attach_side {
@@ -53,7 +53,9 @@ struct attachments {
 	bool filters; /* the egress program goes to every interface that is fit */
 	char *const *gateways; /* names or globs of the interfaces to which the gateway program goes */
 	size_t gateway_count;
-	size_t most; /* more interfaces than that are left alone, and told of */
+	size_t most;        /* more interfaces than that are left alone, and told of */
+	uint64_t budget_ns; /* for one attach_reconcile(); 0: as long as it takes */
+	bool keeps_links;   /* hold the links open: quicker to look at, but a descriptor each */
 	struct attached *entries;
 	size_t count;
 };
@@ -68,6 +70,7 @@ bool attach_has_tcx(const struct programs *programs);
  * Make the attachments what the namespace of the calling thread asks for: attach to interfaces that came,
  * take over or replace what an earlier controller left on them, let go of those that went. An interface
  * that vanishes meanwhile is no error. `error` tells of the first that failed; the others are still done.
+ * -EAGAIN, with nothing to tell: the budget is used up, and there is more to do.
  */
 int attach_reconcile(struct attachments *attachments, const struct programs *programs, struct error *error);
 

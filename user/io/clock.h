@@ -17,4 +17,13 @@ static inline uint64_t clock_monotonic_ns(void)
 	return (uint64_t)now.tv_sec * CLOCK_SECOND_NS + (uint64_t)now.tv_nsec;
 }
 
+/* What the calling thread has had of a CPU: what work costs, however busy the machine is. */
+static inline uint64_t clock_thread_cpu_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * CLOCK_SECOND_NS + (uint64_t)now.tv_nsec;
+}
+
 #endif

@@ -9,13 +9,12 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "clock.h"
 #include "netlink.h"
 
 #ifndef ARPHRD_RAWIP
 #define ARPHRD_RAWIP 519
 #endif
-
-#define ATTEMPTS 100
 
 struct list {
 	struct link *links;
@@ -36,6 +35,15 @@ static int take_kind(const struct nlattr *attribute, void *data)
 	return MNL_CB_OK;
 }
 
+/* Whoever named it may not write to the terminal of who reads it. */
+static void take_name(struct link *link, const char *name)
+{
+	strncpy(link->name, name, sizeof(link->name) - 1);
+	for (char *octet = link->name; *octet; octet++)
+		if ((unsigned char)*octet < ' ' || *octet == 0x7f)
+			*octet = '?';
+}
+
 static int take_attribute(const struct nlattr *attribute, void *data)
 {
 	struct link *link = data;
@@ -43,7 +51,7 @@ static int take_attribute(const struct nlattr *attribute, void *data)
 	switch (mnl_attr_get_type(attribute)) {
 	case IFLA_IFNAME:
 		if (mnl_attr_validate(attribute, MNL_TYPE_STRING) == 0)
-			strncpy(link->name, mnl_attr_get_str(attribute), sizeof(link->name) - 1);
+			take_name(link, mnl_attr_get_str(attribute));
 		break;
 	case IFLA_LINKINFO:
 		mnl_attr_parse_nested(attribute, take_kind, link);
@@ -76,7 +84,7 @@ static int take_link(const struct nlmsghdr *message, void *data)
 	return 0;
 }
 
-static int dump_links(struct list *ret_list)
+static int dump_links(struct netlink_dumps *dumps, struct list *ret_list)
 {
 	_Alignas(struct nlmsghdr) char buffer[NLMSG_SPACE(sizeof(struct ifinfomsg))];
 	struct nlmsghdr *request = netlink_dump_request(buffer, RTM_GETLINK);
@@ -84,7 +92,7 @@ static int dump_links(struct list *ret_list)
 	int r;
 
 	mnl_nlmsg_put_extra_header(request, sizeof(struct ifinfomsg));
-	r = netlink_dump(request, RTM_NEWLINK, take_link, &list);
+	r = netlink_dumps_next(dumps, request, RTM_NEWLINK, take_link, &list);
 	if (r < 0) {
 		free(list.links);
 		return r;
@@ -93,14 +101,19 @@ static int dump_links(struct list *ret_list)
 	return 0;
 }
 
-int links_list(struct link **ret_links, size_t *ret_count)
+int links_list(uint64_t budget_ns, struct link **ret_links, size_t *ret_count)
 {
+	struct netlink_dumps dumps;
 	struct list list;
-	int r = -EINTR;
+	int r = netlink_dumps_open(&dumps, budget_ns);
 
+	if (r < 0)
+		return r;
 	/* A device that comes or goes meanwhile spoils a dump: on a host with many containers, again and again. */
-	for (int i = 0; r == -EINTR && i < ATTEMPTS; i++)
-		r = dump_links(&list);
+	do
+		r = dump_links(&dumps, &list);
+	while (r == -EINTR && clock_thread_cpu_ns() < dumps.deadline);
+	netlink_dumps_close(&dumps);
 	if (r < 0)
 		return r;
 	*ret_links = list.links;

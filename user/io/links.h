@@ -10,13 +10,16 @@
 
 struct link {
 	uint32_t ifindex;
-	char name[IF_NAMESIZE];
+	char name[IF_NAMESIZE]; /* without control characters */
 	uint16_t type; /* ARPHRD_* */
 	bool is_indirect; /* its packets are seen again, or checked for what an answer has not */
 };
 
-/* All of them; the array is the caller's to free. 0 or -errno. */
-int links_list(struct link **ret_links, size_t *ret_count);
+/*
+ * All of them; the array is the caller's to free. 0 or -errno: -EINTR or -ETIMEDOUT if no whole list came within the
+ * budget of CPU time (0: NETLINK_DUMP_SECONDS), because devices came and went, or are too many.
+ */
+int links_list(uint64_t budget_ns, struct link **ret_links, size_t *ret_count);
 
 /*
  * Can an answer be made on this device? Its packets must have an Ethernet header or none, and what is

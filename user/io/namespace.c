@@ -21,8 +21,16 @@
  */
 #define SURVEY_BUDGET_NS (100 * CLOCK_MILLISECOND_NS)
 
-/* In a namespace that any user can have made; each takes a file descriptor. */
+/* In a namespace that any user can have made: so many interfaces, and so long for them before others have a turn. */
 #define INTERFACES_MAX 1024
+#define ATTACH_BUDGET_NS (20 * CLOCK_MILLISECOND_NS)
+#define RECEIVE_BUFFER (512 * 1024)
+
+/* In our own: room for 20,000 messages between two reads, with the 832 octets that the kernel charges for each. */
+#define OWN_RECEIVE_BUFFER (8 * 1024 * 1024)
+
+/* The least time between two complaints. */
+#define TELL_EVERY_NS (10 * CLOCK_SECOND_NS)
 
 /* Surveys of everything that the kernel interrupts before giving up. */
 #define DETAIL_ATTEMPTS 20
@@ -139,11 +147,13 @@ int namespace_open(struct namespace *namespace, const struct config *config, str
 			.gateways = config->gateways,
 			.gateway_count = is_own ? config->gateway_count : 0,
 			.most = is_own ? UINT32_MAX : INTERFACES_MAX,
+			.budget_ns = is_own ? 0 : ATTACH_BUDGET_NS,
+			.keeps_links = is_own,
 		},
 	};
 	namespace->published.cookie = namespace->cookie;
 	settle_init(&namespace->settle, config->settle_ns);
-	r = rtnl_monitor_open(&namespace->monitor);
+	r = rtnl_monitor_open(is_own ? OWN_RECEIVE_BUFFER : RECEIVE_BUFFER, &namespace->monitor);
 	if (r < 0)
 		return fail(error, -r, "cannot follow the routes of the network namespace %u by rtnetlink: %s", inum,
 			    strerror(-r));
@@ -164,12 +174,17 @@ void namespace_remove(struct namespace *namespace)
 	attach_remove(&namespace->attachments);
 }
 
-/* What cannot be attached to is told of once; the rest works. */
+/* What cannot be attached to is told of once; the rest works. What is left to do is done with the next survey. */
 static int reconcile(struct namespace *namespace, struct error *error)
 {
 	int r = attach_reconcile(&namespace->attachments, namespace->programs, error);
+	uint64_t now = clock_monotonic_ns();
 
-	if (r < 0 && strcmp(error->text, namespace->attach_error) != 0) {
+	namespace->links_changed = r < 0 && r != -E2BIG;
+	if (r == -EAGAIN)
+		pace_trigger_once(&namespace->pace, now);
+	if (r < 0 && r != -EAGAIN && strcmp(error->text, namespace->attach_error) != 0 && now >= namespace->tell_at) {
+		namespace->tell_at = now + TELL_EVERY_NS;
 		fprintf(stderr, namespace->is_own ? "stubsieve: %s\n" : "stubsieve: %s (network namespace %u)\n",
 			error->text, namespace->inum);
 		snprintf(namespace->attach_error, sizeof(namespace->attach_error), "%s", error->text);
@@ -195,8 +210,7 @@ int namespace_attach(struct namespace *namespace, bool has_tcx, struct error *er
 	if (!namespace->attaches)
 		return 0;
 	r = reconcile(namespace, error);
-	namespace->links_changed = r < 0;
-	return r < 0 && !is_attached_anywhere(attachments) ? r : 0;
+	return r < 0 && r != -EAGAIN && !is_attached_anywhere(attachments) ? r : 0;
 }
 
 /* Interfaces came or went. What failed is tried again with the next survey. */
@@ -204,7 +218,7 @@ static void follow_links(struct namespace *namespace)
 {
 	struct error error;
 
-	namespace->links_changed = reconcile(namespace, &error) < 0;
+	reconcile(namespace, &error);
 }
 
 void namespace_trigger(struct namespace *namespace, uint64_t now)

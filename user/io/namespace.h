@@ -40,6 +40,7 @@ struct namespace {
 	bool links_changed;
 	struct attachments attachments;
 	char attach_error[512]; /* the last one that was told of, to tell it once */
+	uint64_t tell_at;       /* no other before */
 };
 
 /* Subscribe, survey, publish; attach nothing yet. The namespace keeps `config` and `programs`. */

@@ -125,7 +125,7 @@ static int take_answers(struct netlink_dumps *dumps, const struct taker *taker)
 
 		if (length < 0)
 			return length == -EAGAIN ? -EPROTO : (int)length; /* no more comes, and it was not the end */
-		if (clock_monotonic_ns() > dumps->deadline)
+		if (clock_thread_cpu_ns() > dumps->deadline)
 			return -ETIMEDOUT;
 		for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
 			int r = take_message(dumps, message, taker);
@@ -173,7 +173,7 @@ static int make_ready(struct netlink_dumps *dumps)
 int netlink_dumps_open(struct netlink_dumps *ret_dumps, uint64_t budget_ns)
 {
 	struct netlink_dumps dumps = {
-		.deadline = clock_monotonic_ns() + (budget_ns ? budget_ns : NETLINK_DUMP_SECONDS * CLOCK_SECOND_NS),
+		.deadline = clock_thread_cpu_ns() + (budget_ns ? budget_ns : NETLINK_DUMP_SECONDS * CLOCK_SECOND_NS),
 	};
 	int r = open_socket(&dumps.fd);
 

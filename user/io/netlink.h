@@ -38,7 +38,7 @@ typedef int (*netlink_handler)(const struct nlmsghdr *message, void *data);
 struct netlink_dumps {
 	int fd;            /* for netdevice(7), too, as any socket is; a dump may put another in its place */
 	bool is_busy;      /* the last dump was left before its end */
-	uint64_t deadline; /* of all dumps, CLOCK_MONOTONIC, ns */
+	uint64_t deadline; /* of all dumps, CLOCK_THREAD_CPUTIME_ID, ns: a busy machine does not make them long */
 };
 
 /* What all dumps on one socket may take where the caller does not say. */

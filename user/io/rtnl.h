@@ -16,7 +16,8 @@
 /* A subscription to LINK, IPv4/IPv6 address, route and netconf, and NEXTHOP messages. */
 struct rtnl_monitor;
 
-int rtnl_monitor_open(struct rtnl_monitor **ret_monitor);
+/* The kernel charges a message with the memory it takes, at least 832 bytes (Linux 6.18), and doubles the size. */
+int rtnl_monitor_open(int receive_buffer, struct rtnl_monitor **ret_monitor);
 void rtnl_monitor_close(struct rtnl_monitor *monitor); /* NULL is fine */
 int rtnl_monitor_fd(const struct rtnl_monitor *monitor); /* non-blocking; for poll */
 

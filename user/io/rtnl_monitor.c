@@ -8,12 +8,6 @@
 #include "netlink.h"
 #include "rtnl.h"
 
-/*
- * The kernel charges a message with the memory it takes, at least 832 bytes (Linux 6.18), and doubles
- * the size asked for: room for 20,000 messages between two reads.
- */
-#define RECEIVE_BUFFER (8 * 1024 * 1024)
-
 /* Datagrams in one call: a millisecond's work, so that one namespace's storm does not keep the others waiting. */
 #define READ_MAX (16 * NETLINK_BATCH)
 
@@ -38,16 +32,14 @@ static int join_groups(struct mnl_socket *socket)
 }
 
 /* Without CAP_NET_ADMIN the size is cut to net.core.rmem_max; overflow is noticed all the same. */
-static int widen_receive_buffer(int fd)
+static int widen_receive_buffer(int fd, int size)
 {
-	int size = RECEIVE_BUFFER;
-
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) == 0)
 		return 0;
 	return setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)) < 0 ? -errno : 0;
 }
 
-int rtnl_monitor_open(struct rtnl_monitor **ret_monitor)
+int rtnl_monitor_open(int receive_buffer, struct rtnl_monitor **ret_monitor)
 {
 	__attribute__((cleanup(rtnl_monitor_closep))) struct rtnl_monitor *monitor = NULL;
 	int r;
@@ -58,7 +50,7 @@ int rtnl_monitor_open(struct rtnl_monitor **ret_monitor)
 	monitor->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (!monitor->socket)
 		return -errno;
-	r = widen_receive_buffer(mnl_socket_get_fd(monitor->socket));
+	r = widen_receive_buffer(mnl_socket_get_fd(monitor->socket), receive_buffer);
 	if (r < 0)
 		return r;
 	if (mnl_socket_bind(monitor->socket, 0, MNL_SOCKET_AUTOPID) < 0)
