@@ -5,6 +5,22 @@
 
 #include "netns.h"
 
+/* One name of the namespace, if it has any; `ret_name` may be NULL. */
+static bool netns_name(uint32_t inum, char *ret_name, size_t size)
+{
+	struct netns_names names;
+	const char *found;
+	bool is_named;
+
+	netns_names_read(&names);
+	found = netns_names_find(&names, inum);
+	is_named = found != NULL;
+	if (found && ret_name)
+		snprintf(ret_name, size, "%s", found);
+	netns_names_free(&names);
+	return is_named;
+}
+
 static uint32_t own;
 
 static int enter(void **state)

@@ -163,7 +163,7 @@ static void name_rule(struct inquiry *query)
 		snprintf(query->rule, sizeof(query->rule), "none of the configured cgroups holds %s", query->cgroup);
 	else if (query->reason == SIEVE_REASON_unknown_netns)
 		snprintf(query->rule, sizeof(query->rule), "netns = %s%s", config_word(query->status, "netns"),
-			 json_integer_value(json_object_get(query->status, "netns_refused")) > 0 ? ", and max-netns is reached" : "");
+			 json_is_true(json_object_get(query->status, "netns_full")) ? ", and no more are followed (max-netns)" : "");
 }
 
 static __u8 configured_families(const json_t *status)

@@ -117,7 +117,9 @@ static void print_config(const json_t *config)
 static void print_cgroup(const json_t *entry)
 {
 	printf("  %s: cgroup %s%s\n", text_of(entry, "kind"), text_of(entry, "path"),
-	       json_is_true(json_object_get(entry, "attached")) ? "" : " (not there)");
+	       json_is_true(json_object_get(entry, "attached"))	    ? "" :
+	       json_integer_value(json_object_get(entry, "id")) == 0 ? " (not there)" :
+								       " (not attached)");
 }
 
 static void print_text(const json_t *status)
@@ -133,8 +135,8 @@ static void print_text(const json_t *status)
 	json_array_foreach(cgroups, i, entry)
 		print_cgroup(entry);
 	print_config(json_object_get(status, "config"));
-	if (json_integer_value(json_object_get(status, "netns_refused")) > 0)
-		puts("  max-netns is reached: the queries of further network namespaces pass");
+	if (json_is_true(json_object_get(status, "netns_full")))
+		puts("  no more network namespaces are followed: the queries of others pass (max-netns, or the limit of open files)");
 	json_array_foreach(json_object_get(status, "netns"), i, entry)
 		print_netns(entry);
 	print_counters(json_object_get(status, "counters"));

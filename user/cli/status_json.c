@@ -119,13 +119,13 @@ static json_t *interfaces_json(const struct attachments *attachments)
 }
 
 /* Why it is followed, and who is in it, for people: a name, a process, and the cgroup of that. */
-static void set_names(json_t *object, const struct follower *follower)
+static void set_names(json_t *object, const struct follower *follower, const struct netns_names *names)
 {
-	char name[TEXT_MAX], cgroup[PATH_MAX];
-	bool has_name = netns_name(follower->namespace.inum, name, sizeof(name));
+	const char *name = netns_names_find(names, follower->namespace.inum);
+	char cgroup[PATH_MAX];
 	bool has_cgroup = follower->member && mounts_cgroup_of(follower->member, cgroup, sizeof(cgroup));
 
-	set(object, "name", has_name ? json_text(name) : json_null());
+	set(object, "name", name ? json_text(name) : json_null());
 	set(object, "pid", follower->member ? json_integer(follower->member) : json_null());
 	set(object, "cgroup", has_cgroup ? json_text(cgroup) : json_null());
 }
@@ -158,14 +158,15 @@ static struct connectivity look(struct namespaces *namespaces, const struct foll
 	return detail;
 }
 
-static json_t *follower_json(struct namespaces *namespaces, const struct follower *follower, uint64_t deadline)
+static json_t *follower_json(struct namespaces *namespaces, const struct follower *follower,
+			     const struct netns_names *names, uint64_t deadline)
 {
 	const struct namespace *namespace = &follower->namespace;
 	const struct connectivity detail = look(namespaces, follower, deadline);
 	json_t *object = json_object();
 
 	set(object, "inum", json_integer(namespace->inum));
-	set_names(object, follower);
+	set_names(object, follower, names);
 	set(object, "own", json_boolean(namespace->is_own));
 	set_state(object, namespace);
 	set(object, "ipv4", connectivity_json_witnessed(&detail.family[SIEVE_IPV4]));
@@ -179,16 +180,19 @@ static json_t *namespaces_json(struct namespaces *namespaces)
 {
 	uint64_t deadline = clock_monotonic_ns() + LOOK_NS;
 	json_t *array = json_array();
+	struct netns_names names;
 
+	netns_names_read(&names);
 	for (size_t i = 0; i < namespaces->count; i++) {
 		const struct follower *follower = namespaces->followers[i];
-		json_t *object = follower_json(namespaces, follower, deadline);
+		json_t *object = follower_json(namespaces, follower, &names, deadline);
 
 		if (follower->namespace.is_own)
 			json_array_insert_new(array, 0, object);
 		else
 			json_array_append_new(array, object);
 	}
+	netns_names_free(&names);
 	namespaces_leave(namespaces);
 	return array;
 }
@@ -225,6 +229,7 @@ json_t *status_json(struct controller *controller)
 	set(object, "fail_open_seconds", json_real(seconds(controller->policy.stale_after_ns)));
 	set(object, "whole_host", json_boolean(controller->scope.whole_host));
 	set(object, "netns", namespaces_json(&controller->namespaces));
+	set(object, "netns_full", json_boolean(controller->namespaces.is_refusing));
 	set(object, "netns_refused", json_integer((json_int_t)controller->namespaces.refused));
 	set(object, "cgroups", cgroups_json(&controller->scope));
 	set(object, "counters", counters_json(controller));

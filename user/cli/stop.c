@@ -55,8 +55,10 @@ static int stop(const struct config *config)
 	struct error error;
 	int r;
 
-	if (is_nothing_there(config))
+	if (is_nothing_there(config)) {
+		scope_remove_exec(config->run_dir); /* a command may have run in it when the rest was removed */
 		return EXIT_DONE;
+	}
 	ask_to_stop(config);
 	r = instance_take_over(config->run_dir, &lock_fd, &error);
 	if (r == 0)

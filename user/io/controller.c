@@ -146,7 +146,7 @@ static int load(struct controller *controller, struct error *error)
 		.policy = &controller->policy,
 		.pin_dir = config->pin_dir,
 		.max_netns = config->max_netns,
-		.sensor = config->netns == CONFIG_NETNS_SCOPE,
+		.sensor = controller->scope.uses_sensor,
 		.gateway = config->gateway_count > 0,
 	};
 	int r;
@@ -159,6 +159,23 @@ static int load(struct controller *controller, struct error *error)
 	if (r == 0)
 		programs_set_event_callback(controller->programs, take_event, controller);
 	return r;
+}
+
+static bool is_own(uint32_t netns, void *data)
+{
+	const struct controller *controller = data;
+
+	return netns == controller->namespaces.own;
+}
+
+/* What was published of other namespaces before a time without a controller is not to act again unseen. */
+static int forget_stale(struct controller *controller)
+{
+	uint64_t last, now = clock_monotonic_ns();
+
+	if (programs_last_beat(controller->programs, &last) < 0 || now - last <= controller->policy.stale_after_ns)
+		return 0;
+	return programs_forget_other_netns(controller->programs, is_own, controller);
 }
 
 /* Everything is known and published before the first program sees a packet. */
@@ -178,9 +195,11 @@ static int set_up(struct controller *controller, int *ret_pin_lock, struct error
 				    controller->epoll_fd, error);
 	if (r < 0)
 		return r;
-	/* Last the heartbeat: programs of an earlier controller are stale until they have a true state. */
 	controller->scope.programs = controller->programs;
 	r = scope_publish(&controller->scope, true);
+	if (r == 0)
+		r = forget_stale(controller);
+	/* Last the heartbeat, which brings programs of an earlier controller back to life. */
 	if (r == 0)
 		r = programs_beat(controller->programs, clock_monotonic_ns());
 	if (r < 0)
@@ -300,7 +319,8 @@ static void beat(struct controller *controller, uint64_t now)
 {
 	programs_beat(controller->programs, now);
 	watch_names(controller->watch_fd);
-	scope_refresh(&controller->scope);
+	if (scope_refresh(&controller->scope))
+		namespaces_scan(&controller->namespaces);
 	namespaces_check_members(&controller->namespaces);
 	controller->next_beat = now + beat_interval(controller);
 }
@@ -324,7 +344,8 @@ static void read_watch(struct controller *controller)
 
 	while (read(controller->watch_fd, buffer, sizeof(buffer)) > 0)
 		;
-	scope_refresh(&controller->scope);
+	if (scope_refresh(&controller->scope))
+		namespaces_scan(&controller->namespaces);
 	namespaces_names_changed(&controller->namespaces);
 }
 

@@ -2,10 +2,12 @@
 #include "namespaces.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,6 +17,9 @@
 
 /* Namespaces are opened for so long before routes are read again, and then for half of the time at most. */
 #define ADMISSION_NS (5 * CLOCK_MILLISECOND_NS)
+
+/* Descriptors that are left for what is open already. */
+#define DESCRIPTORS_SPARE 128
 
 /* A survey that took longer waits until those that are quick have had their turn. */
 #define SLOW_NS (2 * CLOCK_MILLISECOND_NS)
@@ -215,6 +220,7 @@ static void let_go(struct namespaces *namespaces, struct follower *follower)
 	else
 		programs_forget_netns(namespaces->programs, follower->namespace.inum);
 	remove_place(namespaces, place);
+	namespaces->is_refusing = false; /* there is room again */
 	namespaces_leave(namespaces);
 	free_follower(namespaces, follower);
 }
@@ -247,16 +253,24 @@ static bool is_full(const struct namespaces *namespaces)
 	return namespaces->count >= namespaces->config->max_netns;
 }
 
-static void refuse(struct namespaces *namespaces, uint32_t inum)
+/* What is open already must have descriptors to work with: every survey needs one, every command some. */
+static bool is_short_of_descriptors(int next_fd)
 {
-	struct error error;
+	struct rlimit limit;
+
+	return getrlimit(RLIMIT_NOFILE, &limit) == 0 && (rlim_t)next_fd + DESCRIPTORS_SPARE > limit.rlim_cur;
+}
+
+static void refuse(struct namespaces *namespaces, const char *limit, uint64_t value)
+{
+	char text[256];
 
 	namespaces->refused++;
-	fail_as(&error, ERROR_FAILED, E2BIG,
-		"the network namespace %u is one more than max-netns = %u, so its queries pass; raise --max-netns", inum,
-		namespaces->config->max_netns);
-	if (namespaces->refused == 1)
-		tell(namespaces, error.text);
+	snprintf(text, sizeof(text), "%zu network namespaces are followed, and no more because of %s = %" PRIu64 "; the queries of others pass",
+		 namespaces->count, limit, value);
+	if (!namespaces->is_refusing)
+		tell(namespaces, text);
+	namespaces->is_refusing = true;
 }
 
 static int cannot_open(pid_t tid, int number, struct error *error)
@@ -268,13 +282,19 @@ static int cannot_open(pid_t tid, int number, struct error *error)
 	return fail(error, number, "cannot enter the network namespace of process %d: %s", (int)tid, strerror(number));
 }
 
-/* Not one that is followed already; one too many is told of. */
-static bool is_to_be_followed(struct namespaces *namespaces, uint32_t inum)
+/* Not one that is followed already; one too many is told of. `fd` is what it was opened as. */
+static bool is_to_be_followed(struct namespaces *namespaces, uint32_t inum, int fd)
 {
+	struct rlimit limit;
+
 	if (namespaces_find(namespaces, inum))
 		return false;
 	if (is_full(namespaces)) {
-		refuse(namespaces, inum);
+		refuse(namespaces, "max-netns", namespaces->config->max_netns);
+		return false;
+	}
+	if (is_short_of_descriptors(fd) && getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		refuse(namespaces, "the limit of open files (LimitNOFILE)", limit.rlim_cur);
 		return false;
 	}
 	return true;
@@ -297,7 +317,7 @@ static void admit(struct namespaces *namespaces, pid_t tid, pid_t tgid)
 
 	if (r == -ENOENT || r == -ESRCH)
 		return; /* gone */
-	if (r == 0 && !is_to_be_followed(namespaces, inum)) {
+	if (r == 0 && !is_to_be_followed(namespaces, inum, fd)) {
 		close(fd);
 		return;
 	}
@@ -346,10 +366,37 @@ static bool announce_process(pid_t pid, void *data)
 {
 	const struct sieve_event event = { .netns = netns_of(pid), .tid = (uint32_t)pid, .tgid = (uint32_t)pid };
 	struct namespaces *namespaces = data;
+	struct error error;
 
+	if (!event.netns && errno == EACCES) {
+		cannot_open(pid, EACCES, &error);
+		tell_of_failure(namespaces, error.text);
+	}
 	if (event.netns && !namespaces_find(namespaces, event.netns))
 		announce(namespaces, &event);
 	return true;
+}
+
+void namespaces_scan(struct namespaces *namespaces)
+{
+	if (namespaces->config->netns == CONFIG_NETNS_SCOPE)
+		scope_each_process(namespaces->scope, announce_process, namespaces);
+}
+
+/* A gateway that is named, not by a glob, and is not there, or not fit: perhaps a typing error. */
+static void check_gateways(const struct attachments *attachments)
+{
+	for (size_t i = 0; i < attachments->gateway_count; i++) {
+		const char *pattern = attachments->gateways[i];
+		bool is_there = strpbrk(pattern, "*?[");
+
+		for (size_t k = 0; !is_there && k < attachments->count; k++)
+			is_there = strcmp(attachments->entries[k].link.name, pattern) == 0 &&
+				   attachments->entries[k].side[ATTACH_INGRESS].hook != ATTACH_NONE;
+		if (!is_there)
+			fprintf(stderr, "stubsieve: there is no interface %s that can be a gateway yet; it is one as soon as it is made\n",
+				pattern);
+	}
 }
 
 int namespaces_attach(struct namespaces *namespaces, struct error *error)
@@ -360,9 +407,11 @@ int namespaces_attach(struct namespaces *namespaces, struct error *error)
 	namespaces->has_tcx = attach_has_tcx(namespaces->programs);
 	namespaces->is_complete = namespaces->config->netns == CONFIG_NETNS_SELF;
 	r = namespace_attach(&own->namespace, namespaces->has_tcx, error);
-	if (r == 0 && !namespaces->is_complete)
-		scope_each_process(namespaces->scope, announce_process, namespaces);
-	return r;
+	if (r < 0)
+		return r;
+	check_gateways(&own->namespace.attachments);
+	namespaces_scan(namespaces);
+	return 0;
 }
 
 void namespaces_close(struct namespaces *namespaces)
@@ -413,19 +462,25 @@ void namespaces_names_changed(struct namespaces *namespaces)
 }
 
 /* Held by its name alone, which went without a word: watches can be lost. */
-static bool is_nameless(const struct namespaces *namespaces, const struct follower *follower)
+static bool is_nameless(const struct namespaces *namespaces, const struct follower *follower,
+			const struct netns_names *names)
 {
-	return follower->namespace.inum != namespaces->own && !netns_name(follower->namespace.inum, NULL, 0);
+	return follower->namespace.inum != namespaces->own && !netns_names_find(names, follower->namespace.inum);
 }
 
 void namespaces_check_members(struct namespaces *namespaces)
 {
+	struct netns_names names;
+
+	netns_names_read(&names);
 	for (size_t i = 0; i < namespaces->count; i++) {
 		struct follower *follower = namespaces->followers[i];
 
-		if (follower->member ? netns_of(follower->member) != follower->namespace.inum : is_nameless(namespaces, follower))
+		if (follower->member ? netns_of(follower->member) != follower->namespace.inum
+				     : is_nameless(namespaces, follower, &names))
 			lose_member(namespaces, follower);
 	}
+	netns_names_free(&names);
 }
 
 static bool adopt_process(pid_t pid, void *data)
@@ -442,7 +497,9 @@ static bool adopt_process(pid_t pid, void *data)
 static void search(struct namespaces *namespaces)
 {
 	uint64_t began = clock_monotonic_ns(), took;
+	struct netns_names names;
 
+	netns_names_read(&names); /* before the processes: who leaves a name behind is seen by one or the other */
 	scope_each_process(namespaces->scope, adopt_process, namespaces);
 	for (size_t i = namespaces->count; i-- > 0;) {
 		struct follower *follower = namespaces->followers[i];
@@ -450,9 +507,10 @@ static void search(struct namespaces *namespaces)
 		if (!follower->is_orphan)
 			continue;
 		follower->is_orphan = false;
-		if (!netns_name(follower->namespace.inum, NULL, 0))
+		if (!netns_names_find(&names, follower->namespace.inum))
 			let_go(namespaces, follower);
 	}
+	netns_names_free(&names);
 	namespaces->has_orphans = false;
 	took = clock_monotonic_ns() - began;
 	namespaces->next_search = began + (9 * took > SEARCH_GAP_NS ? 10 * took : SEARCH_GAP_NS);
@@ -503,7 +561,10 @@ static void work_in(struct namespaces *namespaces, struct follower *follower)
 		namespace_work(&follower->namespace, clock_monotonic_ns());
 }
 
-/* The quick ones all have their turn; of the slow ones the one that has waited longest. */
+/*
+ * The quick ones all have their turn; of the slow ones the one that has waited longest, and all slow ones together
+ * have a quarter of the time.
+ */
 static void work_on_surveys(struct namespaces *namespaces)
 {
 	struct follower *slow = NULL;
@@ -522,8 +583,10 @@ static void work_on_surveys(struct namespaces *namespaces)
 			slow_due = due;
 		}
 	}
-	if (slow)
+	if (slow && now >= namespaces->slow_at) {
 		work_in(namespaces, slow);
+		namespaces->slow_at = clock_monotonic_ns() + 3 * slow->namespace.work_ns;
+	}
 }
 
 void namespaces_work(struct namespaces *namespaces)
@@ -549,7 +612,11 @@ uint64_t namespaces_due(const struct namespaces *namespaces, uint64_t now)
 	if (namespaces->has_orphans && namespaces->next_search < due)
 		due = namespaces->next_search;
 	for (size_t i = 0; i < namespaces->count; i++) {
-		uint64_t next = namespace_due(&namespaces->followers[i]->namespace);
+		const struct namespace *namespace = &namespaces->followers[i]->namespace;
+		uint64_t next = namespace_due(namespace);
+
+		if (namespace->work_ns >= SLOW_NS && next < namespaces->slow_at)
+			next = namespaces->slow_at;
 
 		if (next < due)
 			due = next;

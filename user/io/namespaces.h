@@ -46,7 +46,9 @@ struct namespaces {
 	uint64_t next_admission; /* of one that was announced */
 	bool has_orphans;
 	uint64_t next_search; /* for members of orphans */
-	uint64_t refused;     /* namespaces that were one too many */
+	uint64_t slow_at;     /* no namespace that takes long before */
+	uint64_t refused;     /* how often a namespace was one too many */
+	bool is_refusing;     /* ... and there was no room since */
 	char trouble[512];    /* what was told last, to tell it once */
 };
 
@@ -80,7 +82,10 @@ void namespaces_handle(struct namespaces *namespaces, uint64_t tag, uint64_t now
 /* The programs told of an unknown namespace, or of routes that changed. */
 void namespaces_take_event(struct namespaces *namespaces, const struct sieve_event *event);
 
-/* A name came or went: what is held by its name may be no longer. */
+/* Look for namespaces of processes in scope that are not followed yet. */
+void namespaces_scan(struct namespaces *namespaces);
+
+/* A name, or a cgroup, came or went: what is held by its name may be no longer. */
 void namespaces_names_changed(struct namespaces *namespaces);
 
 /* Members can leave a namespace without ending. To be called every second. */

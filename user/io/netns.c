@@ -7,6 +7,7 @@
 #include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -69,14 +70,58 @@ static struct dirent *find_entry(DIR *directory, uint32_t inum)
 	return NULL;
 }
 
-bool netns_name(uint32_t inum, char *ret_name, size_t size)
+static int compare_names(const void *one, const void *other)
+{
+	const struct netns_name *a = one, *b = other;
+
+	return a->inum < b->inum ? -1 : a->inum > b->inum;
+}
+
+static bool add_name(struct netns_names *names, uint32_t inum, const char *name)
+{
+	struct netns_name *entries = reallocarray(names->entries, names->count + 1, sizeof(*entries));
+
+	if (!entries)
+		return false;
+	names->entries = entries;
+	entries[names->count] = (struct netns_name){ .inum = inum, .name = strdup(name) };
+	if (!entries[names->count].name)
+		return false;
+	names->count++;
+	return true;
+}
+
+void netns_names_read(struct netns_names *ret_names)
 {
 	_cleanup_closedir_ DIR *directory = opendir(NETNS_NAMES);
-	const struct dirent *entry = find_entry(directory, inum);
+	struct netns_names names = {};
+	struct dirent *entry;
+	struct stat status;
 
-	if (entry && ret_name)
-		snprintf(ret_name, size, "%s", entry->d_name);
-	return entry;
+	while (directory && (entry = readdir(directory)))
+		if (entry->d_name[0] != '.' && fstatat(dirfd(directory), entry->d_name, &status, 0) == 0 &&
+		    !add_name(&names, (uint32_t)status.st_ino, entry->d_name))
+			break;
+	if (names.count > 0)
+		qsort(names.entries, names.count, sizeof(*names.entries), compare_names);
+	*ret_names = names;
+}
+
+void netns_names_free(struct netns_names *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		free(names->entries[i].name);
+	free(names->entries);
+	*names = (struct netns_names){};
+}
+
+const char *netns_names_find(const struct netns_names *names, uint32_t inum)
+{
+	const struct netns_name key = { .inum = inum }, *found = NULL;
+
+	if (names->count > 0)
+		found = bsearch(&key, names->entries, names->count, sizeof(key), compare_names);
+	return found ? found->name : NULL;
 }
 
 /* A file that only has the number of a namespace is none. */

@@ -138,6 +138,17 @@ static int add_entries(struct scope *scope, struct error *error)
 	return r;
 }
 
+/* The sensor tells of processes by their numbers in the first pid namespace (PROC_PID_INIT_INO). */
+static bool may_use_sensor(void)
+{
+	struct stat status;
+
+	if (stat("/proc/self/ns/pid", &status) < 0 || status.st_ino == 0xEFFFFFFC)
+		return true;
+	fprintf(stderr, "stubsieve: in a pid namespace of its own it follows the network namespaces that are there at the start; run it outside, or with --netns self\n");
+	return false;
+}
+
 int scope_open(struct scope *scope, const struct config *config, int watch_fd, struct error *error)
 {
 	int r;
@@ -145,7 +156,7 @@ int scope_open(struct scope *scope, const struct config *config, int watch_fd, s
 	*scope = (struct scope){
 		.config = config,
 		.whole_host = config->cgroup_count == 0,
-		.uses_sensor = config->netns == CONFIG_NETNS_SCOPE,
+		.uses_sensor = config->netns == CONFIG_NETNS_SCOPE && may_use_sensor(),
 		.mount_fd = -1,
 		.root = { .kind = SIEVE_CGROUP_SCOPE, .sensor_fd = -1 },
 		.watch_fd = watch_fd,
@@ -246,6 +257,10 @@ static int attach_to(const struct scope *scope, struct scope_entry *entry, struc
 	if (r < 0 || !scope->uses_sensor || entry->sensor_fd >= 0)
 		return r;
 	r = attach_sensor(fd, scope->programs);
+	if (r == -EPERM)
+		return fail_as(error, ERROR_FAILED, EPERM,
+			       "cannot attach the sensor to the cgroup %s: a program for new sockets there, or above it, was attached as the only one; `bpftool cgroup tree` shows which, --netns self does without the sensor",
+			       entry->cgroup.path);
 	if (r < 0)
 		return fail(error, -r, "cannot attach the sensor to the cgroup %s: %s; --netns self does without it",
 			    entry->cgroup.path, strerror(-r));
@@ -331,20 +346,25 @@ static int follow(struct scope *scope, struct error *error)
 	return r < 0 ? r : attached;
 }
 
-void scope_refresh(struct scope *scope)
+bool scope_refresh(struct scope *scope)
 {
 	struct error error;
-	bool changed = false;
+	bool changed = false, came = false;
 
 	watch_all(scope); /* before the look, so that nothing comes in between */
-	for (size_t i = 0; i < scope->count; i++)
-		changed |= look_for(scope, &scope->entries[i]);
+	for (size_t i = 0; i < scope->count; i++) {
+		bool is_other = look_for(scope, &scope->entries[i]);
+
+		changed |= is_other;
+		came |= is_other && scope->entries[i].cgroup.id;
+	}
 	if (!changed && !scope->trouble[0])
-		return;
+		return false;
 	if (follow(scope, &error) < 0)
 		tell(scope, error.text);
 	else
 		scope->trouble[0] = '\0';
+	return came;
 }
 
 bool scope_wants(const struct scope *scope, const struct attach_pin *pin)
@@ -418,7 +438,9 @@ void scope_remove_exec(const char *run_dir)
 	for (enum sieve_cgroup kind = SIEVE_CGROUP_SCOPE; kind <= SIEVE_CGROUP_EXEMPT; kind++) {
 		exec_path(run_dir, kind, name);
 		snprintf(path, sizeof(path), "%s%s", mount, name);
-		rmdir(path);
+		if (rmdir(path) < 0 && errno == EBUSY)
+			fprintf(stderr, "stubsieve: the cgroup %s stays, for commands of `stubsieve exec` run in it; `stubsieve stop` removes it when they have ended\n",
+				path);
 	}
 	exec_parent(run_dir, name);
 	snprintf(path, sizeof(path), "%s%s", mount, name);

@@ -57,8 +57,11 @@ int scope_publish(struct scope *scope, bool only_add);
 /* Attach what the action and the following of namespaces need, now and to those that come. */
 int scope_attach(struct scope *scope, struct programs *programs, struct error *error);
 
-/* Look for them again: attach to those that came, forget those that went. What fails is told of on stderr. */
-void scope_refresh(struct scope *scope);
+/*
+ * Look for them again: attach to those that came, forget those that went. What fails is told of on stderr. True if
+ * any came: its processes may have made their sockets before the sensor was there.
+ */
+bool scope_refresh(struct scope *scope);
 
 /* Is the pinned link of a cgroup one that the scope asks for? */
 bool scope_wants(const struct scope *scope, const struct attach_pin *pin);
@@ -69,7 +72,7 @@ bool scope_is_attached(const struct scope *scope, const struct scope_entry *entr
 /* Make the cgroup for commands that are to run in scope, or exempt, and have it in force. Its absolute path. */
 int scope_make_exec(struct scope *scope, bool exempt, char *ret_path, size_t size, struct error *error);
 
-/* Remove the cgroups for commands of the instance with this run directory, unless some still run there. */
+/* Remove the cgroups for commands of the instance with this run directory; those in which some still run are told of. */
 void scope_remove_exec(const char *run_dir);
 
 /*
