@@ -19,9 +19,15 @@ FIRST_ANSWER=$BUILD/tests/tools/first-answer
 CONTAINER_GATEWAY=10.77.0.1
 declare -A CONTAINER_PID CONTAINER_CGROUP
 
+# A bridge on the host, with an address that stays: by itself it would take that of another port as ports come, and
+# whoever has the old one in mind could not reach it for seconds.
+container_bridge() {
+	ip -n "$LAB-host" link add "$1" address "02:00:00:00:00:0${1#br}" type bridge
+}
+
 containers_host() {
 	lab_host "$1"
-	ip -n "$LAB-host" link add br0 type bridge
+	container_bridge br0
 	ip -n "$LAB-host" addr add "$CONTAINER_GATEWAY/24" dev br0
 	ip -n "$LAB-host" link set br0 up
 	ip -n "$LAB-server" route add 10.77.0.0/24 via "$LAB_HOST4"

@@ -115,10 +115,28 @@ containers_vpn() {
 			select(.inum == $(stat -Lc %i "/proc/$LAB_HOST_PID/ns/net")) | \"\(.ipv6.route) \(.verdict.aaaa)\"")"
 	vpn_command del
 	container_ip single "${COMMAND[@]:1}"
+	lab_until 1 container_filtered single
+	vpn_while_stopped
 	started=$(lab_ms)
 	lab_until 1 shows_route single false
 	note "without the VPN's route: shown $(($(lab_ms) - started)) ms later, the time of asking included"
 	check "without the VPN's route: AAAA are answered again" lab_until 1 container_filtered single
+}
+
+# The packets tell themselves that the routes are others, and in which namespace. Ends without the route.
+vpn_while_stopped() {
+	local pid fates
+	pid=$(lab_status .pid)
+	kill -STOP "$pid"
+	vpn_command add
+	container_ip single "${COMMAND[@]:1}"
+	fates="$(container_fates single --count 3) $(container_fates other --count 3)"
+	kill -CONT "$pid"
+	check_equal "a container's VPN while nobody looks: its AAAA go upstream, the other's are answered" "server=3 filter=3" \
+		"$fates"
+	lab_until 1 shows_route single true
+	vpn_command del
+	container_ip single "${COMMAND[@]:1}"
 }
 
 container_filtered() { [ "$(container_fates "$1")" = "filter=1" ]; }

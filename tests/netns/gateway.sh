@@ -44,8 +44,8 @@ others() {
 	behind port v2 2
 	behind lan p3 3
 	behind plain n4 4
-	host_ip link add br0 type bridge
-	host_ip link add br1 type bridge
+	container_bridge br0
+	container_bridge br1
 	host_ip link set v2 master br0
 	host_ip link set p3 master br1
 	host_ip link set br0 up
@@ -315,6 +315,7 @@ gateway_resolvers() {
 	check_equal "glibc behind a port: names have their IPv4 addresses" \
 		"result both.example 198.51.100.10|result v4.example 198.51.100.4" "$(paste -sd '|' "$LAB_DIR/lookups")"
 	check_equal "glibc behind a port: A reach the server, no AAAA" "10 0" "$(container_queries 21 A) $(container_queries 21 AAAA)"
+	judged_by_sender
 	if ! command -v dnsmasq >/dev/null; then
 		skip "a forwarder on the gateway" "dnsmasq is missing: run make deps"
 		return
@@ -331,6 +332,22 @@ gateway_resolvers() {
 	check_equal "a forwarder on the gateway: it forwards A alone" "5 0" "$(lab_queries A) $(lab_queries AAAA)"
 	check_sums resolvers
 }
+
+# In scope, so its own routes are what counts, not the gateway's.
+judged_by_sender() {
+	container_start judged scoped/judged && container_bridged judged 22 && container_ipv6 judged 22
+	check "in scope: it is followed" lab_until 2 judged_is_followed
+	check_equal "in scope, with IPv6: AAAA reach the server through the gateway" "server=3" "$(container_fates judged --count 3)"
+	container_ip judged addr del 2001:db8:99::22/64 dev eth0
+	check "in scope, without IPv6: AAAA are answered" lab_until 1 judged_is_answered
+}
+
+judged_is_followed() {
+	container_fates judged >/dev/null
+	container_follows judged eth0
+}
+
+judged_is_answered() { [ "$(container_fates judged)" = "filter=1" ]; }
 
 forwarder_answers() { container_run client "$ASK" --type A "$CONTAINER_GATEWAY" both.example | grep -q server=1; }
 
