@@ -5,7 +5,8 @@
  * answered by the connectivity of the device's own network namespace.
  *
  * A query that passes is counted under its reason here; where it is then forwarded by a device with the egress
- * program, that counts it once more, as not_local.
+ * program, that counts it once more, as not_local. One that comes by an IP tunnel of Linux 5.10, which leaves the
+ * outer header before it, passes as length.
  */
 #ifndef STUBSIEVE_GATEWAY_H
 #define STUBSIEVE_GATEWAY_H

@@ -375,6 +375,19 @@ static void a_tag_is_kept_on_a_bridge_port_and_left_alone_elsewhere(void **state
 	answers("padded and tagged", (struct packet_plan){ .behind = 18 }, 10);
 }
 
+static void a_vlans_device_answers_what_has_its_tag(void **state)
+{
+	(void)state;
+	if (system("ip link add link h0 name v0 type vlan id 10 2>/dev/null"))
+		skip();
+	run("ip link set dev v0 addrgenmode none && ip link set dev v0 up");
+	attach_to("v0");
+	answers("its tag", usual, 10);
+	passes("another tag", usual, 11, UNCOUNTED);
+	passes("no tag", usual, -1, UNCOUNTED);
+	passes("its tag, to another MAC address", to_other, 10, UNCOUNTED);
+}
+
 static void lo_is_no_gateway(void **state)
 {
 	struct outcome outcome;
@@ -831,6 +844,7 @@ int main(void)
 		TEST(a_bridge_port_answers_what_goes_to_or_through_the_bridge),
 		TEST(a_bridge_itself_answers_what_goes_to_it),
 		TEST(a_tag_is_kept_on_a_bridge_port_and_left_alone_elsewhere),
+		TEST(a_vlans_device_answers_what_has_its_tag),
 		TEST(lo_is_no_gateway),
 		TEST(the_devices_namespace_decides),
 		TEST(the_devices_sum_over_the_frame_stays_true),

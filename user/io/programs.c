@@ -163,6 +163,7 @@ static int choose(struct stubsieve_bpf *skeleton, const struct programs_request 
 	bpf_program__set_autoload(skeleton->progs.sieve_cgroup, by_cgroup);
 	bpf_program__set_autoload(skeleton->progs.sieve_sensor, request->sensor);
 	bpf_program__set_autoload(skeleton->progs.sieve_gateway, request->gateway);
+	bpf_map__set_autocreate(skeleton->maps.announced, request->sensor);
 	summarize_names(&summarized);
 	skeleton->rodata->policy = summarized;
 	return bpf_map__set_max_entries(skeleton->maps.netns, request->max_netns);
