@@ -8,3 +8,7 @@ $(BUILD)/tools/bench/%: tools/bench/%.c $(IO_OBJECTS) $(CORE_OBJECTS)
 .PHONY: bench
 bench: $(BUILD)/stubsieve $(BENCH_TOOLS)
 	BUILD=$(BUILD) tools/bench/bench.sh
+
+.PHONY: bench-routes
+bench-routes: tests
+	BUILD=$(BUILD) tools/bench/routes.sh
