@@ -46,12 +46,12 @@ in_time() {
 	check_time "$phrase: ms ($*)" "$(printf '%s\n' "$@" | median)" "$FOLLOWED_MS"
 }
 
-# usable NAME IFACE: an address there, and the server has the other one on the far end s1
+# usable NAME IFACE [FAR-IFACE]: an address there, and the server has the other one on the far end (s1)
 usable() {
 	ip_in "$1" addr replace 203.0.113.2/24 dev "$2"
 	ip_in "$1" link set "$2" up
-	ip -n "$LAB-server" addr replace "$FAR/24" dev s1
-	ip -n "$LAB-server" link set s1 up
+	ip -n "$LAB-server" addr replace "$FAR/24" dev "${3:-s1}"
+	ip -n "$LAB-server" link set "${3:-s1}" up
 }
 
 # fates_in NAME: of a query for AAAA that leaves by the interface at hand
@@ -183,6 +183,7 @@ moving_namespaces() {
 	in_time "one that moved is attached to in its new namespace" "${MOVED[@]}"
 	in_time "one that moved leaves no pin of the old one" "${LEFT[@]}"
 	verdict_of_the_new_one
+	number_of_one_that_moved
 	macvlan_moves
 	silent "moves"
 	moves_soon
@@ -200,6 +201,26 @@ verdict_of_the_new_one() {
 	container_ip right addr del 2001:db8:99::12/64 dev eth0
 	check "without that IPv6: they are" lab_until 1 answered_in right
 	container_ip right link del m0
+}
+
+# It is alive elsewhere, and another one has its number here, before anybody has looked.
+number_of_one_that_moved() {
+	local pid
+	pid=$(lab_status .pid)
+	host_ip link add m0 index 90 type veth peer name s1 netns "$LAB_SERVER_PID"
+	lab_until 1 pinned "$(host_inum)" 90
+	kill -STOP "$pid"
+	host_ip link set m0 netns "${CONTAINER_PID[left]}"
+	host_ip link add m1 index 90 type veth peer name s2 netns "$LAB_SERVER_PID"
+	kill -CONT "$pid"
+	usable host m1 s2
+	check "the one that has its number now: AAAA are answered" lab_until 1 answered_in host
+	ip -n "$LAB-server" link set s2 down
+	host_ip link set m1 down
+	usable left m0
+	check "one that moved while nobody looked: AAAA are answered there" lab_until 1 answered_in left
+	container_ip left link del m0
+	host_ip link del m1
 }
 
 macvlan_moves() {
