@@ -82,7 +82,7 @@ both_followed() { container_follows left eth0 && container_follows right eth0; }
 silent() { check_equal "$1: not one word on stderr" "" "$(tail -n "+$((LINES_BEFORE + 1))" "$LAB_DIR/filter.log")"; }
 
 shows_interface() { [[ " $(interfaces "$1") " == *" $2:$3 "* ]]; }
-shows_name() { "$STUBSIEVE" status --json --run-dir "$LAB_DIR/run" | grep -q "\"$1\""; }
+shows_name() { "$STUBSIEVE" status --json --run-dir "$LAB_DIR/run" | grep -q "\"name\": *\"$1\""; }
 shows_no_interface() { [[ " $(interfaces "$1") " != *" $2:"* ]]; }
 
 moving_names() {
