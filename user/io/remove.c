@@ -24,9 +24,11 @@ static uint32_t netns_of_mark(const char *name)
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		size_t length = strlen(kinds[i]);
 		uint32_t netns, ifindex;
+		int end = 0;
 
 		if (strncmp(name, kinds[i], length) == 0 &&
-		    sscanf(name + length, "-%" SCNu32 "-%" SCNu32, &netns, &ifindex) == 2)
+		    sscanf(name + length, "-%" SCNu32 "-%" SCNu32 "%n", &netns, &ifindex, &end) == 2 &&
+		    !name[length + (size_t)end])
 			return netns;
 	}
 	return 0;
@@ -77,7 +79,7 @@ static int remove_in(const char *pin_dir, uint32_t inum, struct error *error)
 	return r;
 }
 
-/* The mark's namespace is done with: what the marks say of it is no longer so. */
+/* The namespace is done with: what the marks say of it is no longer so. */
 static void remove_marks(DIR *directory, uint32_t netns)
 {
 	struct dirent *entry;
@@ -86,28 +88,82 @@ static void remove_marks(DIR *directory, uint32_t netns)
 	while ((entry = readdir(directory)))
 		if (netns_of_mark(entry->d_name) == netns)
 			unlinkat(dirfd(directory), entry->d_name, AT_REMOVEDIR);
-	rewinddir(directory);
+}
+
+/* The namespaces of which there are marks. */
+struct marked {
+	uint32_t *inums;
+	size_t count, room;
+};
+
+static int add_marked(struct marked *marked, uint32_t inum)
+{
+	for (size_t i = 0; i < marked->count; i++)
+		if (marked->inums[i] == inum)
+			return 0;
+	if (marked->count == marked->room) {
+		size_t room = marked->room ? 2 * marked->room : 16;
+		uint32_t *inums = reallocarray(marked->inums, room, sizeof(*inums));
+
+		if (!inums)
+			return -ENOMEM;
+		marked->inums = inums;
+		marked->room = room;
+	}
+	marked->inums[marked->count++] = inum;
+	return 0;
+}
+
+static int list_marked(DIR *directory, struct marked *marked)
+{
+	struct dirent *entry;
+	int r = 0;
+
+	while (r == 0 && (entry = readdir(directory))) {
+		uint32_t inum = netns_of_mark(entry->d_name);
+
+		if (inum)
+			r = add_marked(marked, inum);
+	}
+	return r;
+}
+
+/* Where it fails the marks stay, for the next time. */
+static int remove_each(const char *pin_dir, DIR *directory, const struct marked *marked, remove_keep keep, void *data,
+		       struct error *error)
+{
+	struct error later;
+	int first = 0;
+
+	for (size_t i = 0; i < marked->count; i++) {
+		int r;
+
+		if (keep && keep(marked->inums[i], data))
+			continue;
+		r = remove_in(pin_dir, marked->inums[i], first ? &later : error);
+		if (r == 0)
+			remove_marks(directory, marked->inums[i]);
+		else if (first == 0)
+			first = r;
+	}
+	return first;
 }
 
 int remove_clsact(const char *pin_dir, remove_keep keep, void *data, struct error *error)
 {
 	_cleanup_closedir_ DIR *directory = opendir(pin_dir);
-	struct dirent *entry;
-	struct error later;
-	int first = 0;
+	struct marked marked = {};
+	int r;
 
-	while (directory && (entry = readdir(directory))) {
-		uint32_t netns = netns_of_mark(entry->d_name);
-		int r;
-
-		if (!netns || (keep && keep(netns, data)))
-			continue;
-		r = remove_in(pin_dir, netns, first ? &later : error);
-		if (first == 0)
-			first = r;
-		remove_marks(directory, netns);
-	}
-	return first;
+	if (!directory)
+		return 0; /* nothing is pinned there */
+	r = list_marked(directory, &marked);
+	if (r < 0)
+		fail(error, -r, "out of memory");
+	else
+		r = remove_each(pin_dir, directory, &marked, keep, data, error);
+	free(marked.inums);
+	return r;
 }
 
 int remove_all(const char *pin_dir, struct error *error)

@@ -19,7 +19,7 @@ int remove_leftovers(const char *pin_dir, struct error *error);
 
 /*
  * The clsact filters in the namespaces that `keep` does not want (NULL: in all), and their marks. An error tells of
- * a namespace that could not be entered.
+ * the first namespace that could not be entered; its marks stay, and the others are done.
  */
 typedef bool (*remove_keep)(uint32_t netns, void *data);
 int remove_clsact(const char *pin_dir, remove_keep keep, void *data, struct error *error);
