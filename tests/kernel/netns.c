@@ -296,14 +296,40 @@ static void a_name_under_run_netns_is_found(void **state)
 	expect_name("other", netns_of(0));
 }
 
-static void a_name_is_cut_to_the_room_there_is(void **state)
+static void all_names_are_read_at_once(void **state)
 {
-	char name[4] = "...";
+	struct netns_names names;
+	uint32_t inums[5];
 
 	(void)state;
-	run("mkdir /run/netns && touch /run/netns/green && mount --bind /proc/self/ns/net /run/netns/green");
-	assert_true(netns_name(own, name, sizeof(name)));
-	assert_string_equal(name, "gre");
+	netns_names_read(&names);
+	assert_int_equal(names.count, 0);
+	assert_null(netns_names_find(&names, own));
+	netns_names_free(&names);
+	run("mkdir /run/netns");
+	for (size_t i = 0; i < ARRAY_COUNT(inums); i++) {
+		fresh_netns();
+		inums[i] = netns_of(0);
+		run("touch /run/netns/n%zu && mount --bind /proc/self/ns/net /run/netns/n%zu", i, i);
+	}
+	run("touch /run/netns/again && mount --bind /proc/self/ns/net /run/netns/again"); /* the last has two */
+	netns_names_read(&names);
+	run("umount /run/netns/n0"); /* it is read already */
+	assert_int_equal(names.count, ARRAY_COUNT(inums) + 1);
+	for (size_t i = 0; i < ARRAY_COUNT(inums); i++) {
+		const char *name = netns_names_find(&names, inums[i]);
+		char want[8];
+
+		snprintf(want, sizeof(want), "n%zu", i);
+		assert_non_null(name);
+		if (strcmp(name, want) != 0 && (i + 1 < ARRAY_COUNT(inums) || strcmp(name, "again") != 0))
+			fail_msg("%s, not %s", name, want);
+	}
+	assert_null(netns_names_find(&names, 1));
+	assert_null(netns_names_find(&names, UINT32_MAX));
+	netns_names_free(&names);
+	assert_int_equal(names.count, 0);
+	assert_null(netns_names_find(&names, inums[1]));
 }
 
 /* A name alone keeps the namespace, and it can be entered. */
@@ -371,7 +397,7 @@ int main(void)
 		TEST(who_may_not_enter_is_told),
 		TEST(who_may_not_look_is_told),
 		WITH_NAMES(a_name_under_run_netns_is_found),
-		WITH_NAMES(a_name_is_cut_to_the_room_there_is),
+		WITH_NAMES(all_names_are_read_at_once),
 		WITH_NAMES(a_namespace_that_nobody_is_in_is_opened_by_its_name),
 		WITH_NAMES(a_file_with_the_number_of_a_namespace_is_none),
 		WITH_NAMES(no_descriptor_is_left_open),
