@@ -265,10 +265,13 @@ void namespace_read(struct namespace *namespace, uint64_t now)
 	struct reading reading = { namespace, now };
 	int r = rtnl_monitor_read(namespace->monitor, take_message, &reading);
 
+	if (r == 0)
+		namespace->is_congested = false;
 	if (r >= 0)
 		return;
 	/* Messages were lost: any of them could have told of a route. */
 	namespace->overflows++;
+	namespace->is_congested = true;
 	namespace->links_changed = true;
 	settle_unclean(&namespace->settle);
 	publish(namespace, now, false);
@@ -289,7 +292,11 @@ void namespace_work(struct namespace *namespace, uint64_t now)
 		publish(namespace, now, false);
 		return;
 	}
+	if (namespace->is_congested)
+		namespace_read(namespace, now);
 	survey(namespace);
+	if (namespace->is_congested)
+		pace_trigger(&namespace->pace, clock_monotonic_ns());
 	if (namespace->links_changed && namespace->attaches) {
 		follow_links(namespace);
 		pace_extend(&namespace->pace, now, clock_monotonic_ns());

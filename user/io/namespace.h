@@ -35,6 +35,11 @@ struct namespace {
 	uint64_t surveys, overflows, overruns;
 	struct settle settle;
 	struct pace pace;
+	/*
+	 * Messages were lost, and may still be: the kernel says so once, and drops more without a word until the
+	 * socket has been read empty. So only a survey after that has seen everything.
+	 */
+	bool is_congested;
 	struct sieve_netns published;
 	bool attaches;
 	bool links_changed;
