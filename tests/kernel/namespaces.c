@@ -387,9 +387,28 @@ static void work_for(uint64_t ms)
 		turn((int)((end - now) / CLOCK_MILLISECOND_NS) + 1);
 }
 
+/* Nothing is left to do, also where attaching is done in parts. */
+static bool is_idle(void)
+{
+	uint64_t now = clock_monotonic_ns();
+
+	for (size_t i = 0; i < namespaces.count; i++) {
+		const struct namespace *namespace = &namespaces.followers[i]->namespace;
+
+		if (namespace->links_changed || namespace_due(namespace) < now + CLOCK_SECOND_NS)
+			return false;
+	}
+	return namespaces.announced_count == 0 && !namespaces.has_orphans;
+}
+
+/* At least until the kernel has told of what was done just now, and as long as a busy machine needs. */
 static void work_until_idle(void)
 {
+	uint64_t end = clock_monotonic_ns() + 10 * CLOCK_SECOND_NS;
+
 	work_for(150);
+	while (!is_idle() && clock_monotonic_ns() < end)
+		turn(10);
 }
 
 static void open_namespaces(void)
@@ -410,12 +429,23 @@ static void attach_namespaces(void)
 	expect_home();
 }
 
+static bool is_attached(void)
+{
+	for (size_t i = 0; i < namespaces.count; i++)
+		if (namespaces.followers[i]->namespace.links_changed)
+			return false;
+	return true;
+}
+
 static void start(void)
 {
 	open_namespaces();
 	attach_namespaces();
-	for (int i = 0; i < 1000 && !namespaces.is_complete; i++)
+	for (uint64_t end = clock_monotonic_ns() + 10 * CLOCK_SECOND_NS; clock_monotonic_ns() < end;) {
+		if (namespaces.is_complete && is_attached())
+			break;
 		turn(0);
+	}
 	assert_true(namespaces.is_complete);
 }
 
@@ -511,23 +541,20 @@ static __u32 pinned_link(uint32_t inum, uint32_t ifindex)
 	return info.id;
 }
 
-/* Turns of the loop until it is followed, or no longer; as many as a busy machine needs. */
-static void work_until(bool is_followed, uint32_t inum)
-{
-	uint64_t end = clock_monotonic_ns() + 5 * CLOCK_SECOND_NS;
-
-	while ((namespaces_find(&namespaces, inum) != NULL) != is_followed && clock_monotonic_ns() < end)
-		turn(10);
-}
-
 static void work_until_followed(const struct member *member)
 {
-	work_until(true, member->inum);
+	uint64_t end = clock_monotonic_ns() + 10 * CLOCK_SECOND_NS;
+
+	while ((!namespaces_find(&namespaces, member->inum) || !count_pins(member->inum)) && clock_monotonic_ns() < end)
+		turn(10);
 }
 
 static void work_until_unknown(uint32_t inum)
 {
-	work_until(false, inum);
+	uint64_t end = clock_monotonic_ns() + 10 * CLOCK_SECOND_NS;
+
+	while (namespaces_find(&namespaces, inum) && clock_monotonic_ns() < end)
+		turn(10);
 }
 
 static struct follower *expect_followed(const char *phrase, const struct member *member)
@@ -653,7 +680,7 @@ static void a_namespace_is_found_by_the_first_socket_in_it(void **state)
 	expect_unknown("without a socket", member->inum);
 	make_a_socket(member);
 	expect_unknown("before a turn of the loop", member->inum);
-	turn(0);
+	work_until_followed(member);
 	assert_int_equal(expect_followed("with a socket", member)->member, member->pid);
 	assert_int_equal(count_published(), 2);
 }
@@ -1182,16 +1209,15 @@ static void slow_namespaces_do_not_hinder_quick_ones(void **state)
 	work_until_idle();
 	surveys_so_far(before);
 	for (size_t i = 0; i < ARRAY_COUNT(order); i++) {
-		namespace_trigger(&namespaces_find(&namespaces, members[order[i]].inum)->namespace, clock_monotonic_ns());
+		pace_trigger_once(&namespaces_find(&namespaces, members[order[i]].inum)->namespace.pace, clock_monotonic_ns());
 		pause_ms(1);
 	}
 	for (size_t i = 0; i < ARRAY_COUNT(is_slow); i++) {
 		struct namespace *namespace = &namespaces_find(&namespaces, members[i].inum)->namespace;
 
-		if (is_slow[i])
-			namespace->work_ns = CLOCK_SECOND_NS;
-		else
-			namespace_trigger(namespace, clock_monotonic_ns());
+		namespace->work_ns = is_slow[i] ? CLOCK_SECOND_NS : 0;
+		if (!is_slow[i])
+			pace_trigger_once(&namespace->pace, clock_monotonic_ns());
 	}
 	for (size_t round = 0; round < ARRAY_COUNT(order); round++) {
 		while (clock_monotonic_ns() < namespaces.slow_at) /* theirs is a part of the time */
@@ -1306,10 +1332,10 @@ static void many_namespaces_at_once_are_all_found(void **state)
 		start_member(inside);
 	for (size_t i = 0; i < count; i++)
 		make_a_socket(&members[i]);
-	for (int i = 0; i < 500 && namespaces.count < count + 1; i++)
-		turn(10);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
+		work_until_followed(&members[i]);
 		expect_followed("one of many", &members[i]);
+	}
 	for (size_t i = 1; i < namespaces.count; i++)
 		assert_true(namespaces.followers[i - 1]->namespace.inum < namespaces.followers[i]->namespace.inum);
 	/* and let go of in any order */
