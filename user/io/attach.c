@@ -23,6 +23,8 @@
 #define FLAG_BEFORE (1U << 3)
 #define FLAG_AFTER (1U << 4)
 
+#define PROGRAMS_MAX 64 /* at one hook: the kernel's own limit (BPF_MPROG_MAX) */
+
 /* struct bpf_link_info of Linux 6.6, as far as it is read: the older headers lack `tcx`. */
 struct link_info {
 	__u32 type;
@@ -130,6 +132,21 @@ static bool is_of_our_kind(const struct link_info *info, const struct attach_pin
 	return info->type == LINK_TYPE_TCX && info->tcx.attach_type == sides[pin->side].type;
 }
 
+/* The device can have moved to another namespace, and another one have its number here: does that have the program? */
+static bool is_at_device(const struct link_info *info, uint32_t ifindex)
+{
+	__u32 ids[PROGRAMS_MAX], count = PROGRAMS_MAX;
+
+	if (info->tcx.ifindex != ifindex)
+		return false;
+	if (bpf_prog_query((int)ifindex, (enum bpf_attach_type)info->tcx.attach_type, 0, NULL, ids, &count) < 0)
+		return errno == ENOSPC; /* more than we can read */
+	for (__u32 i = 0; i < count; i++)
+		if (ids[i] == info->prog_id)
+			return true;
+	return false;
+}
+
 /*
  * Take over the link that an earlier controller pinned: it is to hold our program now. Returns its fd; a
  * link whose device or cgroup is gone is unpinned: -ENOENT. -EEXIST: what is pinned there is not ours.
@@ -146,7 +163,7 @@ static int adopt_link(const char *path, const struct attach_pin *pin, int progra
 		return -EINVAL;
 	if (!is_of_our_kind(&info, pin))
 		return -EEXIST;
-	is_live = pin->cgroup ? info.cgroup.cgroup_id == pin->cgroup : info.tcx.ifindex == pin->ifindex;
+	is_live = pin->cgroup ? info.cgroup.cgroup_id == pin->cgroup : is_at_device(&info, pin->ifindex);
 	if (!is_live || bpf_link_update(fd, program, NULL) < 0) {
 		unlink(path);
 		return -ENOENT;
@@ -197,7 +214,10 @@ static int attach_tcx(const struct attachments *attachments, uint32_t ifindex, e
 	fd = adopt_link(path, &pin, program);
 	if (fd >= 0 || fd == -EEXIST)
 		return fd;
-	return pin_link(bpf_link_create(program, (int)ifindex, (enum bpf_attach_type)sides[side].type, &options), path);
+	fd = bpf_link_create(program, (int)ifindex, (enum bpf_attach_type)sides[side].type, &options);
+	if (fd < 0 && errno == EEXIST) /* the device has just come from another namespace, and still has our link of there */
+		return -EAGAIN;
+	return pin_link(fd, path);
 }
 
 static int attach_side(const struct attachments *attachments, const struct programs *programs, struct attached *entry,
@@ -293,7 +313,7 @@ static bool is_live(const struct attachments *attachments, const struct attached
 	format_pin(path, attachments->pin_dir, &pin);
 	if (it->link_fd < 0)
 		fd = bpf_obj_get(path);
-	return get_link_info(it->link_fd < 0 ? fd : it->link_fd, &info) == 0 && info.tcx.ifindex == entry->link.ifindex;
+	return get_link_info(it->link_fd < 0 ? fd : it->link_fd, &info) == 0 && is_at_device(&info, entry->link.ifindex);
 }
 
 /* Both sides as they are to be. A device that went meanwhile is no error: its message follows. */
@@ -312,7 +332,9 @@ static int settle_entry(const struct attachments *attachments, const struct prog
 		if (!is_wanted || entry->side[side].hook != ATTACH_NONE)
 			continue;
 		r = attach_side(attachments, programs, entry, side);
-		if (r < 0 && r != -ENODEV && first == 0)
+		if (r == -EAGAIN)
+			first = first ? first : r;
+		else if (r < 0 && r != -ENODEV && first == 0)
 			first = explain_attach(attachments, &entry->link, side, -r, error);
 		else if (r < 0 && r != -ENODEV)
 			explain_attach(attachments, &entry->link, side, -r, &later);
@@ -365,10 +387,10 @@ static void keep_entry(struct attachments *attachments, const struct link *link)
 
 int attach_reconcile(struct attachments *attachments, const struct programs *programs, struct error *error)
 {
-	uint64_t deadline = attachments->budget_ns ? clock_monotonic_ns() + attachments->budget_ns : UINT64_MAX;
 	_cleanup_free_ struct link *links = NULL;
 	struct error later;
 	bool is_over = false;
+	uint64_t deadline;
 	size_t count;
 	int r, first = 0;
 
@@ -377,6 +399,7 @@ int attach_reconcile(struct attachments *attachments, const struct programs *pro
 		return -EAGAIN;
 	if (r < 0)
 		return fail(error, -r, "cannot list the network interfaces: %s", strerror(-r));
+	deadline = attachments->budget_ns ? clock_monotonic_ns() + attachments->budget_ns : UINT64_MAX;
 	for (size_t i = 0; i < attachments->count; i++)
 		attachments->entries[i].is_there = false;
 	for (size_t i = 0; i < count; i++) {
