@@ -106,6 +106,9 @@ ipv4_goes_with_something() {
 	gone "link moved to another namespace" "$address" ra- "ip link set d0 netns $P"
 	gone "last address deleted" "$address && ip route add 203.0.113.0/25 via 198.51.100.1" ra- \
 		"ip addr del 198.51.100.2/24 dev d0"
+	# The last message comes before the last route has gone: only the closing survey sees the end.
+	gone "last address deleted, and with it 100,000 routes" \
+		"$address && $TOOLS/route-storm --distinct add 4 0 100000 d0" ra- "ip addr del 198.51.100.2/24 dev d0"
 	gone "address flushed" "$address" ra- "ip addr flush dev d0"
 	gone "route replaced by unreachable" "$route" r-- "ip route replace unreachable 203.0.113.0/25"
 	gone "route replaced by one via lo" "$route" r-- "ip route replace 203.0.113.0/25 dev lo"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * route-storm [--batch N] [--pause US] [--protocol N] [--until-ends] OPERATION FAMILY FIRST COUNT DEVICE
+ * route-storm [--batch N] [--pause US] [--protocol N] [--distinct] [--until-ends] OPERATION FAMILY FIRST COUNT DEVICE
  *
  * Changes routes as fast as the kernel takes them, many in one system call. OPERATION:
  *   add, del   COUNT routes, from number FIRST on
@@ -8,7 +8,8 @@
  *   flap       COUNT changes: a route is added, then deleted, then the next one, of 250 by turns
  * FAMILY is 4 or 6. Route number N leads to 16.0.0.0/24 plus N, or 2001:db8::/64 plus N, by DEVICE.
  * --batch: so many messages are acknowledged together (500); --pause: and then there is a pause.
- * --protocol: of the routes (200). --until-ends: begins anew until standard input ends.
+ * --protocol: of the routes (200). --distinct: no two have the same metric, so the kernel has to look at each by itself.
+ * --until-ends: begins anew until standard input ends.
  *
  *   changes=N refused=N us=N
  */
@@ -40,7 +41,7 @@ struct storm {
 	unsigned char family; /* AF_INET, AF_INET6 */
 	uint32_t first, count, ifindex;
 	long batch, pause_us;
-	bool until_ends;
+	bool distinct, until_ends;
 	int fd;
 	uint32_t sequence;
 	unsigned char protocol;
@@ -82,6 +83,7 @@ static void put_change(struct storm *storm, bool del, uint32_t number)
 {
 	struct nlmsghdr *message = (struct nlmsghdr *)(void *)(storm->buffer + storm->length);
 	struct rtmsg *route = NLMSG_DATA(message);
+	uint32_t priority = 1 + number;
 
 	memset(message, 0, MESSAGE_MAX);
 	message->nlmsg_len = NLMSG_LENGTH(sizeof(*route));
@@ -100,6 +102,8 @@ static void put_change(struct storm *storm, bool del, uint32_t number)
 	route->rtm_type = del ? RTN_UNSPEC : RTN_UNICAST;
 	put_destination(message, storm->family, number);
 	put_attribute(message, RTA_OIF, &storm->ifindex, sizeof(storm->ifindex));
+	if (storm->distinct)
+		put_attribute(message, RTA_PRIORITY, &priority, sizeof(priority));
 	storm->length += message->nlmsg_len;
 	storm->changes++;
 }
@@ -206,6 +210,8 @@ static int parse(int argc, char **argv, struct storm *storm)
 	for (; arg < argc && strncmp(argv[arg], "--", 2) == 0; arg++) {
 		if (strcmp(argv[arg], "--until-ends") == 0)
 			storm->until_ends = true;
+		else if (strcmp(argv[arg], "--distinct") == 0)
+			storm->distinct = true;
 		else if (strcmp(argv[arg], "--batch") == 0 && arg + 1 < argc)
 			storm->batch = strtol(argv[++arg], NULL, 10);
 		else if (strcmp(argv[arg], "--pause") == 0 && arg + 1 < argc)
@@ -231,8 +237,8 @@ int main(int argc, char **argv)
 	int r = parse(argc, argv, &storm);
 
 	if (r == -EINVAL) {
-		fputs("usage: route-storm [--batch N] [--pause US] [--protocol N] [--until-ends] OPERATION FAMILY FIRST COUNT"
-		      " DEVICE\n", stderr);
+		fputs("usage: route-storm [--batch N] [--pause US] [--protocol N] [--distinct] [--until-ends]"
+		      " OPERATION FAMILY FIRST COUNT DEVICE\n", stderr);
 		return 2;
 	}
 	if (r == 0)
