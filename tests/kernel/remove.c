@@ -332,6 +332,19 @@ static void of_a_namespace_that_is_gone_the_marks_go(void **state)
 	assert_int_equal(access(pin_dir, F_OK), -1);
 }
 
+/* They went with their bpffs; in the own namespace the filters are known without. */
+static void filters_without_marks_are_removed_at_home(void **state)
+{
+	(void)state;
+	use_clsact();
+	attach_in(home);
+	run("rmdir %s/clsact-* %s/ingress-* %s/qdisc-*", pin_dir, pin_dir, pin_dir);
+	expect_programs("home", home, OURS);
+	remove_everything();
+	expect_programs("home", home, 0);
+	assert_int_equal(access(pin_dir, F_OK), -1);
+}
+
 static bool keep_one(uint32_t netns, void *data)
 {
 	unsigned int *asked = data;
@@ -499,6 +512,7 @@ int main(void)
 		TEST(filters_of_others_stay),
 		TEST(a_namespace_is_found_by_its_name),
 		TEST(of_a_namespace_that_is_gone_the_marks_go),
+		TEST(filters_without_marks_are_removed_at_home),
 		TEST(filters_that_are_wanted_stay),
 		TEST(a_namespace_that_cannot_be_entered_is_told_of_and_not_forgotten),
 		TEST(what_only_has_the_name_of_a_mark_stays),
