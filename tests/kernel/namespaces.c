@@ -1048,6 +1048,12 @@ static void one_too_many_is_refused_and_told_of_once(void **state)
 	work_until_followed(third);
 	expect_followed("later", third);
 	assert_int_equal(namespaces.count, 2);
+	/* and none, as was told of: who comes and goes all the time does not fill the log */
+	make_a_socket(second);
+	text = stderr_while(work_quietly, &turns);
+	assert_string_equal(text, "");
+	free(text);
+	expect_unknown("the second", second->inum);
 }
 
 /* What is followed already needs descriptors to work with. */
