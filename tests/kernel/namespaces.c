@@ -921,6 +921,25 @@ static void one_outside_of_the_scope_does_not_take_over(void **state)
 	}
 }
 
+/* The links that it had may not be gone yet. */
+static void a_namespace_that_is_found_again_is_attached_to_again(void **state)
+{
+	struct member *keeper = start_member(outside), *member = start_member_at(inside, false);
+	const struct member place = *keeper;
+
+	(void)state;
+	start();
+	for (int i = 0; i < 50; i++) {
+		tell_member(member, (struct order){ JOIN, keeper->pid });
+		make_a_socket(member);
+		work_until_followed(&place);
+		expect_followed("again", &place);
+		tell_member(member, (struct order){ JOIN, getpid() });
+		namespaces_check_members(&namespaces);
+		work_until_unknown(place.inum);
+	}
+}
+
 static void a_member_may_move_away(void **state)
 {
 	struct member *member = start_member(inside);
@@ -1481,6 +1500,7 @@ int main(void)
 		TEST(a_namespace_is_let_go_with_its_last_process),
 		TEST(another_process_takes_over),
 		TEST(one_outside_of_the_scope_does_not_take_over),
+		TEST(a_namespace_that_is_found_again_is_attached_to_again),
 		TEST(a_member_may_move_away),
 		TEST(a_name_keeps_a_namespace),
 		TEST(a_name_that_lost_its_namespace_keeps_it_no_longer),
