@@ -777,6 +777,31 @@ static void a_thread_may_be_elsewhere_than_its_process(void **state)
 	expect_unknown("the thread ended", report.inum);
 }
 
+/* A process can end between the socket that it made and the look at it. */
+static void who_ended_meanwhile_leaves_the_namespace_to_another(void **state)
+{
+	struct member *member, *foreign, *gone;
+	struct sieve_event event;
+
+	(void)state;
+	start();
+	member = start_member(inside);
+	foreign = start_member(outside);
+	gone = start_member(inside);
+	event = (struct sieve_event){ .tgid = (uint32_t)gone->pid };
+	end_member(gone);
+	event.netns = member->inum;
+	event.tid = (uint32_t)member->pid;
+	namespaces_take_event(&namespaces, &event);
+	event.netns = foreign->inum;
+	event.tid = (uint32_t)foreign->pid;
+	namespaces_take_event(&namespaces, &event);
+	work_until_followed(member);
+	work_until_idle();
+	assert_int_equal(expect_followed("by another", member)->member, member->pid);
+	expect_unknown("with none of the scope", foreign->inum);
+}
+
 static void events_of_namespaces_that_vanished_do_nothing(void **state)
 {
 	struct sieve_event event = {};
@@ -1495,6 +1520,7 @@ int main(void)
 		TEST(sockets_of_others_do_not_count),
 		TEST(an_exempt_process_beside_it_does_not_hide_one_of_the_scope),
 		TEST(a_thread_may_be_elsewhere_than_its_process),
+		TEST(who_ended_meanwhile_leaves_the_namespace_to_another),
 		TEST(events_of_namespaces_that_vanished_do_nothing),
 		TEST(an_event_of_a_known_namespace_is_a_reason_to_look),
 		TEST(a_namespace_is_let_go_with_its_last_process),
