@@ -14,7 +14,7 @@
  * To be raised with every change of what a map's keys and values mean, the order of reasons.def among them.
  * The maps are pinned under names that end in it, so programs of two versions never share a map.
  */
-#define SIEVE_ABI_VERSION 2
+#define SIEVE_ABI_VERSION 3
 
 /* An address family as an array index; also the family whose address a query asks for. */
 enum sieve_family {
@@ -69,6 +69,13 @@ enum sieve_connectivity {
 	SIEVE_USELESS = 4,   /* no connectivity, and the other family has it: answer */
 };
 
+/* Which addresses of a family have a route, for `results = covered`: in one network namespace. */
+enum sieve_coverage {
+	SIEVE_COVERAGE_UNKNOWN = 0, /* not looked at, or not yet: every address stays */
+	SIEVE_COVERAGE_ALL = 1,     /* a default route, or a reason not to remove any: every address stays */
+	SIEVE_COVERAGE_LISTED = 2,  /* those under a prefix in the map `coverage` stay */
+};
+
 /*
  * Map `netns` (hash): key __u32, the inode number of the network namespace (/proc/PID/ns/net).
  * Written by the controller; `wake` is set by BPF when a query met a generation that differs, and
@@ -78,6 +85,7 @@ enum sieve_connectivity {
  * net->ipv4.rt_genid, for IPv6 net->ipv6.fib6_sernum. Both rise with every added route or address
  * (Linux 5.10 to 6.18), so a query that meets another value passes: AAAA of that of IPv6, A of either,
  * because an IPv6 route from a router advertisement makes a NAT64 possible.
+ * `coverage_generation` is likewise that from before the dump that `coverage` and the prefixes rest on.
  * `cookie` is the namespace's SO_NETNS_COOKIE (Linux 5.14), 0 if unknown: inode numbers are reused.
  */
 struct sieve_netns {
@@ -85,8 +93,24 @@ struct sieve_netns {
 	__u32 generation[SIEVE_FAMILIES];
 	__u8 connectivity[SIEVE_FAMILIES]; /* enum sieve_connectivity */
 	__u8 wake;
-	__u8 reserved[5];
+	__u8 coverage[SIEVE_FAMILIES]; /* enum sieve_coverage; UNKNOWN unless `results` is `covered` */
+	__u8 reserved[3];
+	__u32 coverage_generation[SIEVE_FAMILIES];
 };
+
+/*
+ * Key of the map `coverage` (LPM trie): the prefixes of all counting routes, merged into the fewest that cover the
+ * same addresses. All of netns and family are significant, so `bits` is SIEVE_PREFIX_BITS + the prefix' length.
+ * Written by the controller, which adds before it removes; present where `results` is `covered` alone.
+ */
+struct sieve_prefix {
+	__u32 bits;
+	__be32 netns; /* inode number, network byte order: tries compare from the first octet on */
+	__u8 family;  /* enum sieve_family */
+	__u8 address[16]; /* network byte order; IPv4 in the first four */
+	__u8 reserved[3];
+};
+#define SIEVE_PREFIX_BITS 40
 
 /* Map `heartbeat` (array of one): CLOCK_MONOTONIC in nanoseconds, stamped by the controller. */
 struct sieve_heartbeat {
@@ -146,7 +170,8 @@ struct sieve_policy {
 };
 
 _Static_assert(SIEVE_REASONS <= SIEVE_COUNTER_ANSWERED, "reasons overlap the other counters");
-_Static_assert(sizeof(struct sieve_netns) == 24, "map layout: netns");
+_Static_assert(sizeof(struct sieve_netns) == 32, "map layout: netns");
+_Static_assert(sizeof(struct sieve_prefix) == 28, "map layout: coverage");
 _Static_assert(sizeof(struct sieve_heartbeat) == 8, "map layout: heartbeat");
 _Static_assert(sizeof(struct sieve_event) == 12, "ring buffer layout: events");
 _Static_assert(sizeof(struct sieve_policy) == 48, "layout of the policy");

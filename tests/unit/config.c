@@ -121,6 +121,7 @@ static void what_is_documented_is_in_force_by_default(void **state)
 		{ "families", "auto" },
 		{ "port", "53" },
 		{ "ede", "yes" },
+		{ "results", "all" },
 		{ "order", "first" },
 		{ "settle", "5" },
 		{ "nat64", "auto" },
@@ -162,6 +163,7 @@ static void every_word_of_every_key_is_taken_and_printed_again(void **state)
 		{ "ede", { "yes", "no" } },
 		{ "filter-servers", { "yes", "no" } },
 		{ "nat64", { "auto", "yes", "no" } },
+		{ "results", { "all", "covered" } },
 		{ "order", { "first", "last" } },
 	};
 	struct config config;
@@ -212,6 +214,9 @@ static void a_word_sets_its_own_field_and_no_other(void **state)
 	take(&config, "nat64", "no");
 	want.connectivity.nat64 = CONNECTIVITY_NAT64_NO;
 	assert_memory_equal(&config, &want, sizeof(want));
+	take(&config, "results", "covered");
+	want.results = CONFIG_RESULTS_COVERED;
+	assert_memory_equal(&config, &want, sizeof(want));
 	take(&config, "order", "last");
 	want.order = CONFIG_ORDER_LAST;
 	assert_memory_equal(&config, &want, sizeof(want));
@@ -231,7 +236,7 @@ static void a_word_sets_its_own_field_and_no_other(void **state)
 
 static void words_that_a_key_does_not_take_are_refused(void **state)
 {
-	static const char *const keys[] = { "action", "netns", "detect", "families",
+	static const char *const keys[] = { "action", "netns", "detect", "families", "results",
 					    "ede",    "order", "nat64",  "filter-servers" };
 	static const char *const words[] = { "", "Yes", "yes ", " no", "ye", "yess", "1", "true", "answer,drop", "fir" };
 	struct config config;

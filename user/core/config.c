@@ -27,6 +27,7 @@ static const char *const families_names[] = {
 	[1 << SIEVE_IPV4] = "a",
 };
 
+static const char *const results_names[] = { [CONFIG_RESULTS_ALL] = "all", [CONFIG_RESULTS_COVERED] = "covered" };
 static const char *const order_names[] = { [CONFIG_ORDER_FIRST] = "first", [CONFIG_ORDER_LAST] = "last" };
 static const char *const boolean_names[] = { "no", "yes" };
 
@@ -264,6 +265,21 @@ static bool format_nat64(const struct config *config, size_t index, char *word, 
 	return format_text(connectivity_nat64_name(config->connectivity.nat64), index, word, size);
 }
 
+static int parse_results(const char *word, struct config *config)
+{
+	unsigned int index;
+
+	if (parse_word(word, results_names, COUNT(results_names), &index) < 0)
+		return -EINVAL;
+	config->results = (enum config_results)index;
+	return 0;
+}
+
+static bool format_results(const struct config *config, size_t index, char *word, size_t size)
+{
+	return format_text(results_names[config->results], index, word, size);
+}
+
 static int parse_order(const char *word, struct config *config)
 {
 	unsigned int index;
@@ -358,6 +374,7 @@ static const struct config_key keys[] = {
 	KEY("port", port, "a port from 1 to 65535 but 5353 and 5355" AT_MOST(SIEVE_PORTS_MAX), SIEVE_PORTS_MAX,
 	    "where DNS servers listen"),
 	KEY("ede", ede, "yes or no", 0, "say `no IPv6 route` in the answer (Extended DNS Error)"),
+	KEY("results", results, "all or covered", 0, "whether addresses without a route are removed from responses"),
 	KEY("order", order, "first or last", 0, "the place among other tcx programs"),
 	KEY("settle", settle, "seconds", 0, "how long a loss of connectivity must last before it acts"),
 	KEY("nat64", nat64, "auto, yes or no", 0, "whether the network does NAT64 without DNS64"),

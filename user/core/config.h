@@ -22,6 +22,12 @@ enum config_netns {
 	CONFIG_NETNS_SELF = 1,  /* the controller's own */
 };
 
+/* What becomes of the addresses in responses. */
+enum config_results {
+	CONFIG_RESULTS_ALL = 0,
+	CONFIG_RESULTS_COVERED = 1, /* those that no route covers are removed */
+};
+
 enum config_order {
 	CONFIG_ORDER_FIRST = 0, /* before the tcx programs that are there */
 	CONFIG_ORDER_LAST = 1,
@@ -45,6 +51,7 @@ struct config {
 	bool extended_error;
 	bool filter_servers;
 	struct connectivity_policy connectivity;
+	enum config_results results;
 	enum config_order order;
 	uint64_t settle_ns;
 	uint32_t max_netns;
