@@ -21,6 +21,7 @@ SETTLE_MS=1000
 SINGLE=15     # single changes of which the median is taken
 TYPICAL_MS=15
 TIMES=''      # of all cases, ms
+FIRST_MAY_PASS=''
 P=''          # the neighbour's namespace, where d1, the other end of d0, is
 
 # goes: what becomes of a query for the family that changes; fate WORD: what has to
@@ -45,6 +46,10 @@ becomes() {
 	if [ "$us" -ge $((NEVER_MS * 1000)) ]; then
 		not_ok "$1: shown at once" "$said"
 		return
+	fi
+	if [ -n "$FIRST_MAY_PASS" ] && [ "$(goes)" != "$(fate "$2")" ]; then
+		note "the first query passed"
+		sleep 0.1
 	fi
 	check_equal "$1 ($((us / 1000)) ms)" "$(fate "$2")" "$(goes)"
 }
@@ -106,8 +111,9 @@ ipv4_goes_with_something() {
 	gone "link moved to another namespace" "$address" ra- "ip link set d0 netns $P"
 	gone "last address deleted" "$address && ip route add 203.0.113.0/25 via 198.51.100.1" ra- \
 		"ip addr del 198.51.100.2/24 dev d0"
-	# The last message comes before the last route has gone: only the closing survey sees the end.
-	gone "last address deleted, and with it 100,000 routes" \
+	# The last message comes before the last route has gone: only the closing survey sees the end. A machine that
+	# takes longer than that raises the generation afterwards: the first query passes, and wakes the controller.
+	FIRST_MAY_PASS=yes gone "last address deleted, and with it 100,000 routes" \
 		"$address && $TOOLS/route-storm --distinct add 4 0 100000 d0" ra- "ip addr del 198.51.100.2/24 dev d0"
 	gone "address flushed" "$address" ra- "ip addr flush dev d0"
 	gone "route replaced by unreachable" "$route" r-- "ip route replace unreachable 203.0.113.0/25"
