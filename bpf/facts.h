@@ -64,6 +64,13 @@ static __always_inline __u32 cgroup_facts(struct __sk_buff *skb)
 	return 0;
 }
 
+static __always_inline bool may_be_listed(__u64 suffix)
+{
+	__u32 bit = sieve_suffix_bit(suffix);
+
+	return suffix_bits[bit / 64] & 1ULL << bit % 64;
+}
+
 /* What is said of any suffix of QNAME holds. */
 static __always_inline __u32 name_facts(struct sieve_work *work)
 {
@@ -79,7 +86,7 @@ static __always_inline __u32 name_facts(struct sieve_work *work)
 			break;
 		SIEVE_OPAQUE(label);
 		hash = sieve_hash(hash, work->label_hash[label & (SIEVE_LABELS - 1)]);
-		if (!(policy.suffix_depths & 1U << depth) || !(policy.suffix_bits & 1ULL << (hash >> 58)))
+		if (!(policy.suffix_depths & 1U << depth) || !may_be_listed(hash))
 			continue;
 		entry = bpf_map_lookup_elem(&names, &hash);
 		if (entry)

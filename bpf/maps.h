@@ -125,6 +125,7 @@ struct {
 } work_area SEC(".maps");
 
 const volatile struct sieve_policy policy;
+const volatile __u64 suffix_bits[SIEVE_SUFFIX_BITS / 64];
 
 /* For tests only, 0 otherwise: what BPF_PROG_TEST_RUN and one kernel cannot show by themselves. */
 const volatile __u8 test_any_socket;        /* a test run's packet has a socket of no protocol, and no route */

@@ -129,7 +129,6 @@ static inline struct sieve_policy usual_policy(void)
 {
 	return (struct sieve_policy){
 		.stale_after_ns = 30 * SECOND,
-		.suffix_bits = ~0ULL, /* names are added when the programs are loaded */
 		.suffix_depths = EXEMPT_DEPTHS,
 		.ports = { 53 },
 		.families = 1 << SIEVE_IPV4 | 1 << SIEVE_IPV6,
@@ -201,6 +200,9 @@ static inline void forget_namespace(const struct filter *filter)
 	assert_int_equal(bpf_map_delete_elem(bpf_map__fd(filter->skel->maps.netns), &namespace_inum), 0);
 }
 
+/* What stands in suffix_bits; NULL: every bit is set, for names are added when the programs are loaded. */
+static const __u64 *suffix_summary;
+
 /* The published state is that neither family is of use: so one setting shows A and AAAA. */
 static inline void load_filter_as(struct filter *filter, const struct sieve_policy *policy, bool any_socket)
 {
@@ -209,6 +211,8 @@ static inline void load_filter_as(struct filter *filter, const struct sieve_poli
 	assert_non_null(filter->skel);
 	filter->skel->rodata->policy = *policy;
 	filter->skel->rodata->test_any_socket = any_socket;
+	for (size_t i = 0; i < SIEVE_SUFFIX_BITS / 64; i++)
+		filter->skel->rodata->suffix_bits[i] = suffix_summary ? suffix_summary[i] : ~0ULL;
 	if (stubsieve_bpf__load(filter->skel))
 		fail_msg("the programs do not load");
 	for (size_t i = 0; i < ARRAY_SIZE(exempt_names); i++)

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "names.h"
@@ -173,13 +174,30 @@ static void a_suffix_has_1_to_16_labels(void **state)
 	assert_int_equal(labels, SIEVE_SUFFIX_LABELS_MAX);
 }
 
+static void parse(const char *name, struct sieve_work *work)
+{
+	assert_int_equal(names_query(name, SIEVE_TYPE_A, work), 0);
+	assert_int_equal(sieve_parse_query(work), SIEVE_REASON_NONE);
+}
+
 static const char *exempt_suffix_of(const char *name)
 {
+	static const struct config no_config;
+	struct names_rule *rules;
+	const char *found = NULL;
 	struct sieve_work work;
+	size_t count;
 
-	assert_int_equal(names_query(name, SIEVE_TYPE_A, &work), 0);
-	assert_int_equal(sieve_parse_query(&work), SIEVE_REASON_NONE);
-	return names_find_exempt(&work);
+	parse(name, &work);
+	assert_int_equal(names_list(&no_config, &rules, &count), 0);
+	for (size_t i = 0; i < count; i++) {
+		assert_null(rules[i].key);
+		assert_int_equal(rules[i].flags, SIEVE_NAME_EXEMPT);
+		if (names_applies(&rules[i], &work))
+			found = rules[i].value;
+	}
+	free(rules);
+	return found;
 }
 
 static void every_built_in_suffix_is_found_as_is_and_under_labels(void **state)
@@ -218,6 +236,58 @@ static void a_suffix_ends_at_labels_alone(void **state)
 			fail_msg("%s is under %s", others[i], exempt_suffix_of(others[i]));
 }
 
+static void set(struct config *config, const char *key, const char *word)
+{
+	char error[CONFIG_ERROR_MAX] = "";
+
+	if (config_set(config, key, word, error) != 0)
+		fail_msg("%s", error);
+}
+
+/* The rules of the configuration that the name is under, as "KEY=VALUE;". */
+static void rules_of(const struct config *config, const char *name, char *text, size_t size)
+{
+	struct names_rule *rules;
+	struct sieve_work work;
+	size_t count, used = 0;
+
+	parse(name, &work);
+	text[0] = '\0';
+	assert_int_equal(names_list(config, &rules, &count), 0);
+	for (size_t i = 0; i < count; i++)
+		if (rules[i].key && names_applies(&rules[i], &work))
+			used += (size_t)snprintf(text + used, size - used, "%s=%s;", rules[i].key, rules[i].value);
+	free(rules);
+}
+
+static void the_configured_suffixes_of_a_name_are_found_in_order(void **state)
+{
+	static const struct {
+		const char *name, *rules;
+	} table[] = {
+		{ "www.Corp.Example", "exempt-name=corp.example.;ask=example aaaa;" },
+		{ "corp.example", "exempt-name=corp.example.;ask=example aaaa;" },
+		{ "xcorp.example", "ask=example aaaa;" },
+		{ "corp.example.org", "" },
+		{ "a.b.c.test-1._tcp", "exempt-name=TEST-1._tcp;ask=c.test-1._tcp\tboth;" },
+		{ "b.test-1._tcp", "exempt-name=TEST-1._tcp;" },
+	};
+	struct config config;
+	char text[512];
+
+	(void)state;
+	config_init(&config);
+	set(&config, "exempt-name", "corp.example.");
+	set(&config, "ask", "example aaaa");
+	set(&config, "exempt-name", "TEST-1._tcp");
+	set(&config, "ask", "c.test-1._tcp\tboth");
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		rules_of(&config, table[i].name, text, sizeof(text));
+		assert_string_equal(text, table[i].rules);
+	}
+	config_free(&config);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +304,7 @@ int main(void)
 		cmocka_unit_test(every_built_in_suffix_is_found_as_is_and_under_labels),
 		cmocka_unit_test(a_suffix_is_found_in_any_case),
 		cmocka_unit_test(a_suffix_ends_at_labels_alone),
+		cmocka_unit_test(the_configured_suffixes_of_a_name_are_found_in_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

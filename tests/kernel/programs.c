@@ -293,29 +293,93 @@ static void a_directory_that_cannot_hold_pins_is_named(void **state)
 	assert_non_null(strstr(error.text, SANDBOX "/not-there"));
 }
 
+/* "NAME" or "NAME FAMILIES" of the configuration, exempt or asked. */
+static struct programs *load_with_names(const char *const *exempt, const char *const *asked, const struct names_rule **ret_rules,
+					size_t *ret_count)
+{
+	struct programs_request request = { .pin_dir = pin_dir, .max_netns = SANDBOX_NETNS_MAX };
+	struct names_rule *rules;
+	static struct config config;
+	char error[CONFIG_ERROR_MAX];
+
+	config_free(&config);
+	config_init(&config);
+	for (size_t i = 0; exempt[i]; i++)
+		assert_int_equal(config_set(&config, "exempt-name", exempt[i], error), 0);
+	for (size_t i = 0; asked[i]; i++)
+		assert_int_equal(config_set(&config, "ask", asked[i], error), 0);
+	assert_int_equal(names_list(&config, &rules, &request.name_count), 0);
+	request.names = *ret_rules = rules;
+	*ret_count = request.name_count;
+	return load_programs_as(SIEVE_ACTION_ANSWER, request);
+}
+
+static uint32_t flags_of(int fd, const char *suffix)
+{
+	unsigned int labels;
+	__u32 flags = 0;
+	uint64_t key;
+
+	assert_int_equal(names_suffix(suffix, &key, &labels), 0);
+	return bpf_map_lookup_elem(fd, &key, &flags) == 0 ? flags : 0;
+}
+
+static size_t count_names(int fd)
+{
+	uint64_t key, *previous = NULL;
+	size_t count = 0;
+
+	for (; bpf_map_get_next_key(fd, previous, &key) == 0; count++)
+		previous = &key;
+	return count;
+}
+
 static void built_in_names_are_in_the_map(void **state)
 {
 	struct programs *programs = load_programs(SIEVE_ACTION_ANSWER, pin_dir);
-	uint64_t key, next, *previous = NULL;
 	int fd = open_pin("names");
-	unsigned int labels;
 	size_t count = 0;
-	__u32 flags;
 
 	(void)state;
-	for (; names_exempt[count]; count++) {
-		assert_int_equal(names_suffix(names_exempt[count], &key, &labels), 0);
-		flags = 0;
-		assert_int_equal(bpf_map_lookup_elem(fd, &key, &flags), 0);
-		assert_int_equal(flags, SIEVE_NAME_EXEMPT);
-	}
-	for (; bpf_map_get_next_key(fd, previous, &next) == 0; count--) {
-		key = next;
-		previous = &key;
-	}
-	assert_int_equal(count, 0);
+	for (; names_exempt[count]; count++)
+		assert_int_equal(flags_of(fd, names_exempt[count]), SIEVE_NAME_EXEMPT);
+	assert_int_equal(count_names(fd), count);
 	close(fd);
 	programs_free(programs);
+}
+
+/* An earlier controller's names go, those of this one are there, and what is said of one suffix twice holds. */
+static void configured_names_are_in_the_map_and_no_others(void **state)
+{
+	static const char *const exempt[] = { "corp.example", "gone.example", NULL }, *const asked[] = { "ask.example a", NULL };
+	static const char *const exempt_now[] = { "local", "new.example", NULL },
+				 *const asked_now[] = { "corp.example aaaa", "ask.example a", "ask.example aaaa", "local a", NULL };
+	const struct names_rule *rules;
+	struct programs *before, *after;
+	size_t count, built_in = 0;
+	int fd;
+
+	(void)state;
+	while (names_exempt[built_in])
+		built_in++;
+	before = load_with_names(exempt, asked, &rules, &count);
+	fd = open_pin("names");
+	assert_int_equal(count, built_in + 3);
+	assert_int_equal(count_names(fd), built_in + 3);
+	assert_int_equal(flags_of(fd, "corp.example"), SIEVE_NAME_EXEMPT);
+	assert_int_equal(flags_of(fd, "ask.example"), SIEVE_NAME_ASK_A);
+	free((void *)(uintptr_t)rules);
+	after = load_with_names(exempt_now, asked_now, &rules, &count);
+	assert_int_equal(count_names(fd), built_in + 3);
+	assert_int_equal(flags_of(fd, "corp.example"), SIEVE_NAME_ASK_AAAA);
+	assert_int_equal(flags_of(fd, "gone.example"), 0);
+	assert_int_equal(flags_of(fd, "new.example"), SIEVE_NAME_EXEMPT);
+	assert_int_equal(flags_of(fd, "ask.example"), SIEVE_NAME_ASK_A | SIEVE_NAME_ASK_AAAA);
+	assert_int_equal(flags_of(fd, "local"), SIEVE_NAME_EXEMPT | SIEVE_NAME_ASK_A);
+	free((void *)(uintptr_t)rules);
+	close(fd);
+	programs_free(before);
+	programs_free(after);
 }
 
 static void what_is_published_of_a_namespace_can_be_withdrawn(void **state)
@@ -648,6 +712,7 @@ int main(void)
 		cmocka_unit_test_setup(a_pin_that_is_no_map_is_replaced, fresh_instance),
 		cmocka_unit_test_setup(a_directory_that_cannot_hold_pins_is_named, fresh_instance),
 		cmocka_unit_test_setup(built_in_names_are_in_the_map, fresh_instance),
+		cmocka_unit_test_setup(configured_names_are_in_the_map_and_no_others, fresh_instance),
 		cmocka_unit_test_setup(what_is_published_of_a_namespace_can_be_withdrawn, fresh_instance),
 		cmocka_unit_test_setup(other_namespaces_are_forgotten_wherever_they_stand, fresh_instance),
 		cmocka_unit_test_setup(the_map_holds_exactly_the_cgroups_or_those_before_as_well, fresh_instance),

@@ -89,8 +89,11 @@ static inline void fresh_pin_dir(char path[PATH_MAX])
 #define SANDBOX_NETNS_MAX 2048
 
 /* The programs for an action, on the whole host, at the usual port; of the others, those of the request. */
+/* With the names that are built in, unless the request has others. */
 static inline struct programs *load_programs_as(enum sieve_action action, struct programs_request request)
 {
+	static const struct config no_config;
+	struct names_rule *built_in = NULL;
 	const struct sieve_policy policy = {
 		.stale_after_ns = 30 * 1000000000ULL,
 		.ports = { 53 },
@@ -102,8 +105,13 @@ static inline struct programs *load_programs_as(enum sieve_action action, struct
 	struct error error = {};
 
 	request.policy = &policy;
+	if (!request.names) {
+		assert_int_equal(names_list(&no_config, &built_in, &request.name_count), 0);
+		request.names = built_in;
+	}
 	if (programs_load(&request, &programs, &error) != 0)
 		fail_msg("%s", error.text);
+	free(built_in);
 	return programs;
 }
 

@@ -56,9 +56,11 @@ static void print_config(const struct config *config, char *text, size_t size)
 /* The configuration is as it was, and the line names the key, what it got, and what is wrong with it. */
 static void refuse_because(struct config *config, const char *key, const char *word, const char *why)
 {
-	char error[CONFIG_ERROR_MAX] = "", before[65536] = "", after[65536] = "";
+	static char before[1 << 20], after[1 << 20];
+	char error[CONFIG_ERROR_MAX] = "";
 	struct config copy = *config;
 
+	before[0] = after[0] = '\0';
 	print_config(config, before, sizeof(before));
 	if (config_set(config, key, word, error) != -EINVAL)
 		fail_msg("%s takes \"%s\"", key, word);
@@ -103,11 +105,14 @@ static void assert_no_more(const struct config *config, const char *key, size_t 
 static const struct {
 	const char *key;
 	unsigned int limit;
+	const char *tail; /* of every word */
 } lists[] = {
-	{ "cgroup", CONFIG_CGROUPS_MAX },
-	{ "exempt-cgroup", CONFIG_CGROUPS_MAX },
-	{ "ignore-interface", CONFIG_INTERFACES_MAX },
-	{ "gateway", CONFIG_INTERFACES_MAX },
+	{ "cgroup", CONFIG_CGROUPS_MAX, "" },
+	{ "exempt-cgroup", CONFIG_CGROUPS_MAX, "" },
+	{ "ignore-interface", CONFIG_INTERFACES_MAX, "" },
+	{ "gateway", CONFIG_INTERFACES_MAX, "" },
+	{ "exempt-name", CONFIG_NAMES_MAX, "" },
+	{ "ask", CONFIG_NAMES_MAX, " aaaa" },
 };
 
 static void what_is_documented_is_in_force_by_default(void **state)
@@ -349,16 +354,17 @@ static void as_many_words_are_taken_as_there_is_room_for(void **state)
 		const char *key = lists[list].key;
 
 		for (unsigned int i = 0; i < lists[list].limit; i++) {
-			snprintf(word, sizeof(word), "%.4s-%u", key, i);
+			snprintf(word, sizeof(word), "%.4s-%u%s", key, i, lists[list].tail);
 			take(&config, key, word);
 			memset(word, 'x', sizeof(word)); /* the configuration has a copy of its own */
 		}
-		refuse_beyond(&config, key, "one-more", lists[list].limit);
+		snprintf(word, sizeof(word), "one-more%s", lists[list].tail);
+		refuse_beyond(&config, key, word, lists[list].limit);
 		refuse(&config, key, "");
 	}
 	for (size_t list = 0; list < COUNT(lists); list++) {
 		for (unsigned int i = 0; i < lists[list].limit; i++) {
-			snprintf(word, sizeof(word), "%.4s-%u", lists[list].key, i);
+			snprintf(word, sizeof(word), "%.4s-%u%s", lists[list].key, i, lists[list].tail);
 			assert_in_force(&config, lists[list].key, i, word);
 		}
 		assert_no_more(&config, lists[list].key, lists[list].limit);
@@ -439,6 +445,24 @@ static void the_first_pattern_that_matches_is_told(void **state)
 	assert_ptr_equal(pattern, any);
 	assert_true(config_matches_interface(special, 2, "eth0", &pattern));
 	assert_ptr_equal(pattern, exact);
+}
+
+static void what_is_no_suffix_is_refused(void **state)
+{
+	static const char *const bad[] = { "", ".", "*.corp.example", "corp..example", "corp example", "b\303\274cher.example" };
+	static const char *const bad_asks[] = { "", "corp.example", "corp.example ", "corp.example all", "corp.example AAAA",
+						"* aaaa", ". aaaa", "aaaa corp.example", "corp.example a aaaa" };
+	struct config config;
+
+	(void)state;
+	config_init(&config);
+	for (size_t i = 0; i < COUNT(bad); i++)
+		refuse(&config, "exempt-name", bad[i]);
+	for (size_t i = 0; i < COUNT(bad_asks); i++)
+		refuse(&config, "ask", bad_asks[i]);
+	take(&config, "exempt-name", "xn--bcher-kva.example");
+	take(&config, "ask", "corp.example both");
+	config_free(&config);
 }
 
 static void as_many_namespaces_are_managed_as_is_sensible(void **state)
@@ -642,6 +666,9 @@ static void what_is_printed_can_be_read_again(void **state)
 	take(&config, "max-netns", "17");
 	take(&config, "port", "5300");
 	take(&config, "port", "53");
+	take(&config, "exempt-name", "corp.example");
+	take(&config, "exempt-name", "_tcp.Example.");
+	take(&config, "ask", "corp.example aaaa");
 	take(&config, "settle", "0.0001");
 	take(&config, "nat64", "yes");
 	take(&config, "pin-dir", "/sys/fs/bpf/other");
@@ -765,6 +792,7 @@ int main(void)
 		cmocka_unit_test(the_first_pattern_that_matches_is_told),
 		cmocka_unit_test(as_many_namespaces_are_managed_as_is_sensible),
 		cmocka_unit_test(nobody_behind_a_gateway_can_be_told_of_a_rejection),
+		cmocka_unit_test(what_is_no_suffix_is_refused),
 		cmocka_unit_test(limits_and_repeats_are_what_the_table_says),
 		cmocka_unit_test(seconds_may_have_decimals),
 		cmocka_unit_test(a_controller_may_be_silent_for_half_a_second_at_least),

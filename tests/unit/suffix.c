@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdio.h>
+
 #include "suffix.h"
 #include "vectors.h"
 
@@ -93,6 +95,30 @@ static void the_key_takes_every_label_of_the_longest_name(void **state)
 	assert_true(hash != sieve_suffix_hash(&work));
 }
 
+/* Names that look like each other must not find each other's bits, or all would be looked up in the map. */
+static void few_names_have_the_bit_of_one_that_is_listed(void **state)
+{
+	static const char *const patterns[] = { "host-%u.corp.example", "%u.example.com", "s%u", "%u-svc.default.svc.cluster.local" };
+	static __u8 summary[SIEVE_SUFFIX_BITS];
+	unsigned int found = 0, asked = 0;
+	char name[64];
+
+	(void)state;
+	for (unsigned int i = 0; i < 4000; i++) {
+		snprintf(name, sizeof(name), patterns[i % 4], i);
+		summary[sieve_suffix_bit(key(name))] = 1;
+	}
+	for (unsigned int i = 0; i < SIEVE_SUFFIX_BITS; i++)
+		found += summary[i];
+	assert_in_range(found, 3850, 4000); /* 3,939 if they fall at random */
+	found = 0;
+	for (unsigned int i = 100000; i < 140000; i++, asked++) {
+		snprintf(name, sizeof(name), patterns[i % 4], i);
+		found += summary[sieve_suffix_bit(key(name))];
+	}
+	assert_in_range(found, 1, asked / 25); /* one in 33 */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -101,6 +127,7 @@ int main(void)
 		cmocka_unit_test(the_key_depends_on_the_order_of_labels_and_on_each_of_them),
 		cmocka_unit_test(the_key_of_the_root_is_zero),
 		cmocka_unit_test(the_key_takes_every_label_of_the_longest_name),
+		cmocka_unit_test(few_names_have_the_bit_of_one_that_is_listed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

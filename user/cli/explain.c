@@ -28,6 +28,7 @@ struct inquiry {
 	const char *type;      /* "A" or "AAAA" */
 	const char *cgroup;    /* path of the sender's cgroup, "" if it is not known */
 	const json_t *status;  /* of the controller */
+	const json_t *names;   /* what the controller says of the name */
 	const json_t *netns;   /* the entry of this namespace in it, or NULL */
 	struct sieve_work work;
 	enum sieve_reason reason;
@@ -94,14 +95,24 @@ static uint32_t scope_fact(struct inquiry *query)
 	return is_exempt ? SIEVE_FACT_EXEMPT_CGROUP : SIEVE_FACT_SCOPE;
 }
 
+/* What the programs find of QNAME in the map `names`; the rule that decides is the first such of the list. */
 static uint32_t name_fact(struct inquiry *query)
 {
-	const char *suffix = names_find_exempt(&query->work);
+	const uint32_t asks = strcmp(query->type, "A") == 0 ? SIEVE_NAME_ASK_A : SIEVE_NAME_ASK_AAAA;
+	const json_t *rule;
+	size_t i;
 
-	if (!suffix)
-		return 0;
-	snprintf(query->rule, sizeof(query->rule), "built-in exempt name %s", suffix);
-	return SIEVE_FACT_EXEMPT_NAME;
+	json_array_foreach(query->names, i, rule) {
+		uint32_t flags = (uint32_t)json_integer_value(json_object_get(rule, "flags"));
+		const char *key = word_of(rule, "key");
+
+		if (!(flags & (SIEVE_NAME_EXEMPT | asks)))
+			continue;
+		snprintf(query->rule, sizeof(query->rule), key[0] ? "%s = %s" : "%sbuilt-in exempt name %s", key,
+			 word_of(rule, "value"));
+		return flags & SIEVE_NAME_EXEMPT ? SIEVE_FACT_EXEMPT_NAME : SIEVE_FACT_ASKED;
+	}
+	return 0;
 }
 
 static uint32_t stale_fact(const json_t *status)
@@ -252,14 +263,15 @@ static const json_t *find_netns(const json_t *status)
 	return NULL;
 }
 
-static int explain_status(const struct options *options, const json_t *status, const char *cgroup)
+static int explain_status(const struct options *options, const json_t *status, const json_t *names, const char *cgroup)
 {
 	static const char *const types[] = { "A", "AAAA" };
 	json_t *queries = json_array();
 
 	for (size_t i = 0; i < 2; i++) {
 		struct inquiry query = {
-			.name = options->argument, .type = types[i], .cgroup = cgroup, .status = status, .netns = find_netns(status),
+			.name = options->argument, .type = types[i], .cgroup = cgroup, .status = status, .names = names,
+			.netns = find_netns(status),
 		};
 
 		if (options->own_value && strcasecmp(options->own_value, types[i]) != 0)
@@ -281,26 +293,39 @@ static int explain_status(const struct options *options, const json_t *status, c
 	return EXIT_DONE;
 }
 
-static int explain(const struct options *options, const char *cgroup)
+/* Ask the controller. An exit status, or -1 and its answer in *ret_json. */
+static int ask(const struct options *options, const char *question, json_t **ret_json)
 {
 	_cleanup_free_ char *answer = NULL;
 	struct error error;
-	json_t *status;
-	int exit_status;
 
-	if (instance_ask(options->config.run_dir, "status", &answer, &error) < 0) {
+	if (instance_ask(options->config.run_dir, question, &answer, &error) < 0) {
 		if (error.kind == ERROR_NOT_RUNNING && options->json)
 			print_json(json_pack("{s:b, s:s, s:[]}", "running", 0, "name", options->argument, "queries"));
 		else if (error.kind == ERROR_NOT_RUNNING)
 			printf("%s passes: no controller runs\n", options->argument);
 		return complain_error(&error);
 	}
-	status = json_loads(answer, 0, NULL);
-	if (!status) {
-		complain("the controller's answer is not JSON; is it of another version?");
-		return EXIT_FAILED;
-	}
-	exit_status = explain_status(options, status, cgroup);
+	*ret_json = json_loads(answer, 0, NULL);
+	if (*ret_json)
+		return -1;
+	complain("the controller's answer is not JSON; is it of another version?");
+	return EXIT_FAILED;
+}
+
+static int explain(const struct options *options, const char *cgroup)
+{
+	char question[WORD_MAX];
+	json_t *status = NULL, *names = NULL;
+	int exit_status;
+
+	snprintf(question, sizeof(question), "names %s", options->argument);
+	exit_status = ask(options, "status", &status);
+	if (exit_status < 0)
+		exit_status = ask(options, question, &names);
+	if (exit_status < 0)
+		exit_status = explain_status(options, status, names, cgroup);
+	json_decref(names);
 	json_decref(status);
 	return exit_status;
 }

@@ -83,6 +83,26 @@ static char *exec_answer(struct controller *controller, bool exempt)
 	return text;
 }
 
+/* What the configuration says of a name, in the order of `run --help`; [] if nothing. */
+static char *names_answer(const struct config *config, const char *name)
+{
+	_cleanup_free_ struct names_rule *rules = NULL;
+	json_t *json = json_array();
+	struct sieve_work work;
+	size_t count = 0;
+	char *text;
+
+	if (names_query(name, SIEVE_TYPE_A, &work) == 0 && sieve_parse_query(&work) == SIEVE_REASON_NONE)
+		names_list(config, &rules, &count);
+	for (size_t i = 0; i < count; i++)
+		if (names_applies(&rules[i], &work))
+			json_array_append_new(json, json_pack("{s:o?, s:s, s:i}", "key", rules[i].key ? json_string(rules[i].key) : NULL,
+							      "value", rules[i].value, "flags", (int)rules[i].flags));
+	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	json_decref(json);
+	return text;
+}
+
 static char *answer(const char *question, struct controller *controller, void *data)
 {
 	json_t *json;
@@ -95,6 +115,8 @@ static char *answer(const char *question, struct controller *controller, void *d
 	}
 	if (strcmp(question, "exec") == 0 || strcmp(question, "exec exempt") == 0)
 		return exec_answer(controller, question[4] != '\0');
+	if (strncmp(question, "names ", 6) == 0)
+		return names_answer(controller->config, question + 6);
 	if (strcmp(question, "status") != 0)
 		return NULL;
 	json = status_json(controller);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "name.h"
+
 #define SECOND_NS 1000000000ULL
 #define SECONDS_MAX (366 * 86400.0)
 
@@ -106,10 +108,37 @@ static int add_word(const char *word, char **list, size_t *count, size_t max)
 	return 0;
 }
 
+static void free_word_list(struct config_words *list)
+{
+	while (list->count > 0)
+		free(list->words[--list->count]);
+	free(list->words);
+	*list = (struct config_words){};
+}
+
 static void free_words(char **list, size_t *count)
 {
 	while (*count > 0)
 		free(list[--*count]);
+}
+
+static int grow_words(struct config_words *list)
+{
+	size_t room = list->room ? 2 * list->room : 16;
+	char **words = realloc(list->words, room * sizeof(*words));
+
+	if (!words)
+		return -ENOMEM;
+	list->words = words;
+	list->room = room;
+	return 0;
+}
+
+static int add_to_words(const char *word, struct config_words *list, size_t max)
+{
+	if (list->count == list->room && list->count < max && grow_words(list) < 0)
+		return -ENOMEM;
+	return add_word(word, list->words, &list->count, max);
 }
 
 /* A name has neither a slash nor a blank in it (dev_valid_name() of the kernel). */
@@ -171,6 +200,19 @@ LIST_KEY(cgroup, cgroup, word[0] != '\0', CONFIG_CGROUPS_MAX)
 LIST_KEY(exempt_cgroup, exempt_cgroup, word[0] != '\0', CONFIG_CGROUPS_MAX)
 LIST_KEY(ignore_interface, ignored_interface, is_interface_pattern(word), CONFIG_INTERFACES_MAX)
 LIST_KEY(gateway, gateway, is_interface_pattern(word), CONFIG_INTERFACES_MAX)
+
+#define NAMES_KEY(name, field, is_valid)                                                                  \
+	static int parse_##name(const char *word, struct config *config)                                  \
+	{                                                                                                 \
+		return is_valid ? add_to_words(word, &config->field, CONFIG_NAMES_MAX) : -EINVAL;         \
+	}                                                                                                 \
+	static bool format_##name(const struct config *config, size_t index, char *word, size_t size)     \
+	{                                                                                                 \
+		return index < config->field.count && format_text(config->field.words[index], 0, word, size); \
+	}
+
+NAMES_KEY(exempt_name, exempt_names, name_is_suffix(word, strlen(word)))
+NAMES_KEY(ask, asks, name_parse_ask(word, &(struct name_ask){}) == 0)
 
 static int parse_netns(const char *word, struct config *config)
 {
@@ -373,6 +415,11 @@ static const struct config_key keys[] = {
 	    "where what others ask through this host is answered"),
 	KEY("port", port, "a port from 1 to 65535 but 5353 and 5355" AT_MOST(SIEVE_PORTS_MAX), SIEVE_PORTS_MAX,
 	    "where DNS servers listen"),
+	KEY("exempt-name", exempt_name,
+	    "a domain name, of letters, digits, - and _, without wildcards (xn--... for other scripts)" AT_MOST(CONFIG_NAMES_MAX),
+	    CONFIG_NAMES_MAX, "a suffix: neither it nor a name under it is ever answered"),
+	KEY("ask", ask, "a domain name and `a`, `aaaa` or `both`, in one word: \"corp.example aaaa\"" AT_MOST(CONFIG_NAMES_MAX),
+	    CONFIG_NAMES_MAX, "a suffix and the families that are always asked under it"),
 	KEY("ede", ede, "yes or no", 0, "say `no IPv6 route` in the answer (Extended DNS Error)"),
 	KEY("results", results, "all or covered", 0, "whether addresses without a route are removed from responses"),
 	KEY("order", order, "first or last", 0, "the place among other tcx programs"),
@@ -415,6 +462,8 @@ void config_free(struct config *config)
 	free_words(config->exempt_cgroups, &config->exempt_cgroup_count);
 	free_words(config->ignored_interfaces, &config->ignored_interface_count);
 	free_words(config->gateways, &config->gateway_count);
+	free_word_list(&config->exempt_names);
+	free_word_list(&config->asks);
 }
 
 static void explain_refusal(const struct config_key *key, const char *word, int error, char ret_error[CONFIG_ERROR_MAX])

@@ -14,6 +14,7 @@
 #define CONFIG_CGROUPS_MAX 64
 #define CONFIG_INTERFACES_MAX 64
 #define CONFIG_NETNS_MAX 65536
+#define CONFIG_NAMES_MAX 8000 /* of exempt-name, and as many of ask; with those built in the map `names` holds them */
 #define CONFIG_ERROR_MAX 512
 
 /* Which network namespaces are managed. */
@@ -33,6 +34,12 @@ enum config_order {
 	CONFIG_ORDER_LAST = 1,
 };
 
+/* A list that can become long. */
+struct config_words {
+	char **words;
+	size_t count, room;
+};
+
 /* Words are owned; config_free() frees them. Times are in nanoseconds. */
 struct config {
 	enum sieve_action action;
@@ -48,6 +55,8 @@ struct config {
 	size_t gateway_count;
 	uint16_t ports[SIEVE_PORTS_MAX]; /* host byte order */
 	size_t port_count;
+	struct config_words exempt_names; /* suffixes */
+	struct config_words asks;         /* as name_parse_ask() takes them */
 	bool extended_error;
 	bool filter_servers;
 	struct connectivity_policy connectivity;

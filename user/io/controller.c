@@ -25,7 +25,7 @@
 #include "remove.h"
 
 #define BEAT_NS CLOCK_SECOND_NS
-#define QUESTION_MAX 64
+#define QUESTION_MAX 512 /* with a domain name */
 #define EVENTS_MAX 64
 
 /* So long after the start it is ready, though it may have many namespaces still to open. */
@@ -142,7 +142,8 @@ static int take_pin_dir(const struct config *config, int *ret_pin_lock, struct e
 static int load(struct controller *controller, struct error *error)
 {
 	const struct config *config = controller->config;
-	const struct programs_request request = {
+	_cleanup_free_ struct names_rule *names = NULL;
+	struct programs_request request = {
 		.policy = &controller->policy,
 		.pin_dir = config->pin_dir,
 		.max_netns = config->max_netns,
@@ -152,6 +153,10 @@ static int load(struct controller *controller, struct error *error)
 	int r;
 
 	make_policy(controller);
+	r = names_list(config, &names, &request.name_count);
+	if (r < 0)
+		return fail(error, -r, "cannot list the exempt names: %s", strerror(-r));
+	request.names = names;
 	r = programs_load(&request, &controller->programs, error);
 #ifdef __GLIBC__
 	malloc_trim(0); /* the kernel's types, several megabytes of them, were needed for this only */

@@ -2,9 +2,13 @@
 #include "names.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "name.h"
 #include "suffix.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /*
  * Names whose answer is not for a stub resolver to lose: link-local and host names (RFC 6762, RFC 6761),
@@ -87,15 +91,60 @@ static uint64_t tail_key(const struct sieve_work *work, unsigned int labels)
 	return hash;
 }
 
-const char *names_find_exempt(const struct sieve_work *work)
+bool names_applies(const struct names_rule *rule, const struct sieve_work *work)
 {
-	for (size_t i = 0; names_exempt[i]; i++) {
-		uint64_t key;
-		unsigned int labels;
+	return rule->labels <= work->question.labels && tail_key(work, rule->labels) == rule->suffix;
+}
 
-		if (names_suffix(names_exempt[i], &key, &labels) == 0 && labels <= work->question.labels &&
-		    tail_key(work, labels) == key)
-			return names_exempt[i];
+static int add_rule(struct names_rule *rules, size_t *count, struct names_rule rule, const char *suffix)
+{
+	int r = names_suffix(suffix, &rule.suffix, &rule.labels);
+
+	if (r == 0)
+		rules[(*count)++] = rule;
+	return r;
+}
+
+static int add_rules(const struct config *config, struct names_rule *rules, size_t *count)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && names_exempt[i]; i++)
+		r = add_rule(rules, count, (struct names_rule){ .value = names_exempt[i], .flags = SIEVE_NAME_EXEMPT },
+			     names_exempt[i]);
+	for (size_t i = 0; r == 0 && i < config->exempt_names.count; i++) {
+		const char *word = config->exempt_names.words[i];
+
+		r = add_rule(rules, count,
+			     (struct names_rule){ .key = "exempt-name", .value = word, .flags = SIEVE_NAME_EXEMPT }, word);
 	}
-	return NULL;
+	for (size_t i = 0; r == 0 && i < config->asks.count; i++) {
+		struct name_ask ask;
+
+		r = name_parse_ask(config->asks.words[i], &ask);
+		if (r == 0)
+			r = add_rule(rules, count,
+				     (struct names_rule){ .key = "ask", .value = config->asks.words[i], .flags = ask.flags },
+				     ask.suffix);
+	}
+	return r;
+}
+
+int names_list(const struct config *config, struct names_rule **ret_rules, size_t *ret_count)
+{
+	const size_t room = COUNT(names_exempt) + config->exempt_names.count + config->asks.count;
+	struct names_rule *rules = calloc(room, sizeof(*rules));
+	size_t count = 0;
+	int r;
+
+	if (!rules)
+		return -ENOMEM;
+	r = add_rules(config, rules, &count);
+	if (r < 0) {
+		free(rules);
+		return r;
+	}
+	*ret_rules = rules;
+	*ret_count = count;
+	return 0;
 }

@@ -3,9 +3,11 @@
 #ifndef STUBSIEVE_NAMES_H
 #define STUBSIEVE_NAMES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config.h"
 #include "dns.h"
 
 /* Suffixes under which no query is ever answered; NULL at the end. */
@@ -20,7 +22,19 @@ int names_query(const char *name, uint16_t type, struct sieve_work *work);
 /* The map's key of a suffix, and how many labels it has. */
 int names_suffix(const char *name, uint64_t *ret_key, unsigned int *ret_labels);
 
-/* The built-in suffix that the parsed question in `work` is under, or NULL. */
-const char *names_find_exempt(const struct sieve_work *work);
+/* One suffix of which something is said. */
+struct names_rule {
+	const char *key;    /* of the configuration; NULL: built in */
+	const char *value;  /* as written there, with the families of `ask` */
+	uint64_t suffix;    /* the map's key */
+	unsigned int labels;
+	uint32_t flags;     /* enum sieve_name */
+};
+
+/* All of them, those built in first. The array is the caller's to free; its words are the configuration's. */
+int names_list(const struct config *config, struct names_rule **ret_rules, size_t *ret_count);
+
+/* Is the parsed question in `work` under the suffix? */
+bool names_applies(const struct names_rule *rule, const struct sieve_work *work);
 
 #endif

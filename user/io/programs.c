@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 #include "cleanup.h"
-#include "names.h"
 #include "stubsieve.skel.h"
+#include "suffix.h"
 
 struct programs {
 	struct stubsieve_bpf *skeleton;
@@ -126,46 +126,91 @@ static int set_pins(struct bpf_object *object, const char *pin_dir)
 }
 
 /* What lets the programs pass over most names without a look into the map. */
-static void summarize_names(struct sieve_policy *policy)
+static void summarize_names(struct stubsieve_bpf *skeleton, const struct programs_request *request)
 {
-	for (size_t i = 0; names_exempt[i]; i++) {
-		uint64_t key;
-		unsigned int labels;
+	for (size_t i = 0; i < request->name_count; i++) {
+		uint32_t bit = sieve_suffix_bit(request->names[i].suffix);
 
-		if (names_suffix(names_exempt[i], &key, &labels) < 0)
-			continue;
-		policy->suffix_depths |= 1U << labels;
-		policy->suffix_bits |= 1ULL << (key >> 58);
+		skeleton->rodata->policy.suffix_depths |= 1U << request->names[i].labels;
+		skeleton->rodata->suffix_bits[bit / 64] |= 1ULL << bit % 64;
 	}
 }
 
-static int fill_names(struct programs *programs)
-{
-	for (size_t i = 0; names_exempt[i]; i++) {
-		uint32_t flags = SIEVE_NAME_EXEMPT;
-		unsigned int labels;
-		uint64_t key;
+struct name_entry {
+	uint64_t key;
+	uint32_t flags;
+};
 
-		if (names_suffix(names_exempt[i], &key, &labels) < 0)
-			return -EINVAL;
-		if (bpf_map_update_elem(bpf_map__fd(programs->skeleton->maps.names), &key, &flags, BPF_ANY) < 0)
+static int compare_names(const void *one, const void *other)
+{
+	uint64_t a = ((const struct name_entry *)one)->key, b = ((const struct name_entry *)other)->key;
+
+	return a < b ? -1 : a > b;
+}
+
+/* The entries of the map, sorted. Several rules can be about one suffix: all of them hold. */
+static struct name_entry *make_name_entries(const struct programs_request *request, size_t *ret_count)
+{
+	struct name_entry *entries = calloc(request->name_count + 1, sizeof(*entries));
+	size_t count = 0;
+
+	for (size_t i = 0; entries && i < request->name_count; i++)
+		entries[i] = (struct name_entry){ request->names[i].suffix, request->names[i].flags };
+	if (entries)
+		qsort(entries, request->name_count, sizeof(*entries), compare_names);
+	for (size_t i = 0; entries && i < request->name_count; i++) {
+		if (count > 0 && entries[count - 1].key == entries[i].key)
+			entries[count - 1].flags |= entries[i].flags;
+		else
+			entries[count++] = entries[i];
+	}
+	*ret_count = count;
+	return entries;
+}
+
+/* What an earlier controller had, and this one has not. */
+static int sweep_names(int fd, const struct name_entry *entries, size_t count)
+{
+	struct name_entry key, next;
+	uint64_t *previous = NULL;
+
+	while (bpf_map_get_next_key(fd, previous, &next.key) == 0) {
+		key.key = next.key;
+		if (bsearch(&key, entries, count, sizeof(*entries), compare_names))
+			previous = &key.key;
+		else if (bpf_map_delete_elem(fd, &key.key) < 0 && errno != ENOENT)
 			return -errno;
 	}
 	return 0;
 }
 
+/* First what is added: the programs of an earlier controller may be at work with this map. */
+static int fill_names(struct programs *programs, const struct programs_request *request)
+{
+	int fd = bpf_map__fd(programs->skeleton->maps.names);
+	size_t count;
+	_cleanup_free_ struct name_entry *entries = make_name_entries(request, &count);
+
+	if (!entries)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		if (bpf_map_update_elem(fd, &entries[i].key, &entries[i].flags, BPF_ANY) < 0)
+			return -errno;
+	return sweep_names(fd, entries, count);
+}
+
 static int choose(struct stubsieve_bpf *skeleton, const struct programs_request *request)
 {
-	struct sieve_policy summarized = *request->policy;
-	bool by_cgroup = summarized.action == SIEVE_ACTION_OBSERVE || summarized.action == SIEVE_ACTION_REJECT;
+	uint8_t action = request->policy->action;
+	bool by_cgroup = action == SIEVE_ACTION_OBSERVE || action == SIEVE_ACTION_REJECT;
 
 	bpf_program__set_autoload(skeleton->progs.sieve_egress, !by_cgroup);
 	bpf_program__set_autoload(skeleton->progs.sieve_cgroup, by_cgroup);
 	bpf_program__set_autoload(skeleton->progs.sieve_sensor, request->sensor);
 	bpf_program__set_autoload(skeleton->progs.sieve_gateway, request->gateway);
 	bpf_map__set_autocreate(skeleton->maps.announced, request->sensor);
-	summarize_names(&summarized);
-	skeleton->rodata->policy = summarized;
+	skeleton->rodata->policy = *request->policy;
+	summarize_names(skeleton, request);
 	return bpf_map__set_max_entries(skeleton->maps.netns, request->max_netns);
 }
 
@@ -180,7 +225,7 @@ static int take_event(void *context, void *data, size_t size)
 }
 
 /* What is needed of the maps once they are there. */
-static int open_maps(struct programs *programs)
+static int open_maps(struct programs *programs, const struct programs_request *request)
 {
 	programs->cpus = libbpf_num_possible_cpus();
 	if (programs->cpus < 0)
@@ -188,7 +233,7 @@ static int open_maps(struct programs *programs)
 	programs->events = ring_buffer__new(bpf_map__fd(programs->skeleton->maps.events), take_event, programs, NULL);
 	if (!programs->events)
 		return -errno;
-	return fill_names(programs);
+	return fill_names(programs, request);
 }
 
 int programs_load(const struct programs_request *request, struct programs **ret_programs, struct error *error)
@@ -210,7 +255,7 @@ int programs_load(const struct programs_request *request, struct programs **ret_
 	r = stubsieve_bpf__load(programs->skeleton);
 	if (r < 0)
 		return explain_load(-r, error);
-	r = open_maps(programs);
+	r = open_maps(programs, request);
 	if (r < 0)
 		return fail(error, -r, "cannot set up the maps in %s: %s", request->pin_dir, strerror(-r));
 	*ret_programs = programs;

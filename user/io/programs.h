@@ -12,6 +12,7 @@
 #include <stubsieve/abi.h>
 
 #include "error.h"
+#include "names.h"
 
 struct programs;
 
@@ -21,6 +22,8 @@ void programs_silence_libbpf(void);
 struct programs_request {
 	const struct sieve_policy *policy; /* what it says of suffixes is filled in by programs_load() */
 	const char *pin_dir;
+	const struct names_rule *names; /* what the map `names` is to hold, exactly */
+	size_t name_count;
 	uint32_t max_netns; /* entries of the map `netns`, at least 1 */
 	bool sensor;        /* tell of unknown namespaces */
 	bool gateway;       /* answer on the ingress side, too */
