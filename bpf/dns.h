@@ -23,7 +23,11 @@
 #define SIEVE_OPTIONS_MAX 16     /* more than any stub resolver sends */
 #define SIEVE_COOKIE_OPTION_MAX 44 /* OPTION-CODE, OPTION-LENGTH, 8 + 32 octets (RFC 7873 section 4) */
 
+#define SIEVE_RANGES_MAX 16
+
 #define SIEVE_TYPE_OPT 41
+#define SIEVE_TYPE_SVCB 64 /* RFC 9460 section 14.1 */
+#define SIEVE_TYPE_HTTPS 65
 #define SIEVE_CLASS_IN 1
 #define SIEVE_OPTION_COOKIE 10
 
@@ -41,15 +45,37 @@ struct sieve_question {
 	__u8 reserved[3];
 };
 
+/* What the walk over a response's records found (response.h). */
+struct sieve_cut {
+	__u32 records;    /* still to come, in all sections */
+	__u32 answers;    /* of these in the answer section */
+	__u16 record;     /* offset of the record at hand */
+	__u16 record_end; /* behind it */
+	__u16 from;       /* offset of the first record that is to go; 0: none is */
+	__u16 kept;       /* behind the last one that is */
+	__u16 ranges;     /* of octets between those two, and behind, that stay */
+	__u8 place;       /* enum sieve_place */
+	__u8 addresses;   /* 1: there is an A or AAAA record in the answer section */
+	__u8 hints;       /* 1: there is an address hint (RFC 9460 section 7.3) */
+	__u8 reserved;
+	__u16 removed[SIEVE_FAMILIES]; /* records that are to go */
+	__u16 range_from[SIEVE_RANGES_MAX], range_to[SIEVE_RANGES_MAX];
+};
+
 /* The work area of one packet: one in each CPU's map entry in the kernel, on the stack in a test. */
 struct sieve_work {
-	/* Behind the message there is room to read a field that is cut short, and to pad a checksum. */
-	__u8 message[SIEVE_MESSAGE_MAX + 64];
-	__u32 length; /* of the message, at most SIEVE_MESSAGE_MAX */
+	/*
+	 * Behind the message there is room to read a field that is cut short, and for what the verifier holds possible
+	 * of offsets and lengths.
+	 */
+	__u8 message[2 * SIEVE_RESPONSE_MAX + 64];
+	__u32 length; /* of the message, at most SIEVE_MESSAGE_MAX; of a response SIEVE_RESPONSE_MAX */
 	__u32 cursor; /* of the parser */
 	__u32 facts;  /* enum sieve_fact, as far as they are known */
 	__u32 names;  /* enum sieve_name of all suffixes of QNAME that are listed */
 	struct sieve_question question;
+	struct sieve_cut cut;
+	struct sieve_prefix address; /* the address that is looked up in the map `coverage` */
 	__u64 label_hash[SIEVE_LABELS]; /* of label 1, 2, ... of QNAME, from the left, in lower case */
 };
 
@@ -260,6 +286,8 @@ SIEVE_INLINE enum sieve_reason sieve_parse_query(struct sieve_work *work)
 	if (sieve_get_u16(work, end - 2) != SIEVE_CLASS_IN)
 		return SIEVE_REASON_class;
 	type = sieve_get_u16(work, end - 4);
+	if (type == SIEVE_TYPE_HTTPS || type == SIEVE_TYPE_SVCB)
+		return SIEVE_REASON_service;
 	if (type != SIEVE_TYPE_A && type != SIEVE_TYPE_AAAA)
 		return SIEVE_REASON_type;
 	question->family = type == SIEVE_TYPE_A ? SIEVE_IPV4 : SIEVE_IPV6;

@@ -135,25 +135,31 @@ static __always_inline bool is_judged_by_sender(struct __sk_buff *skb)
 }
 
 /* For A both families' routes matter: one of IPv6 from a router advertisement makes a NAT64 possible. */
-static __always_inline bool has_changed(struct net *net, const struct sieve_netns *state, enum sieve_family family)
+static __always_inline bool has_changed(struct net *net, const __u32 generation[SIEVE_FAMILIES], enum sieve_family family)
 {
-	if (state->generation[SIEVE_IPV6] != netns_generation(net, SIEVE_IPV6))
+	if (generation[SIEVE_IPV6] != netns_generation(net, SIEVE_IPV6))
 		return true;
-	return family == SIEVE_IPV4 && state->generation[SIEVE_IPV4] != netns_generation(net, SIEVE_IPV4);
+	return family == SIEVE_IPV4 && generation[SIEVE_IPV4] != netns_generation(net, SIEVE_IPV4);
 }
 
-/* Rule 0: did the routes that the verdict rests on change since the controller looked? It is woken once. */
-static __always_inline __u32 generation_facts(struct net *net, struct sieve_netns *state, enum sieve_family family)
+/* Once: until it has published anew. */
+static __always_inline void wake_controller(struct net *net, struct sieve_netns *state)
 {
 	struct sieve_event event = {};
 
-	if (!has_changed(net, state, family))
+	if (state->wake)
+		return;
+	event.netns = BPF_CORE_READ(net, ns.inum);
+	if (!bpf_ringbuf_output(&events, &event, sizeof(event), BPF_RB_FORCE_WAKEUP))
+		state->wake = 1; /* else the next one tries again */
+}
+
+/* Rule 0: did the routes that the verdict rests on change since the controller looked? */
+static __always_inline __u32 generation_facts(struct net *net, struct sieve_netns *state, enum sieve_family family)
+{
+	if (!has_changed(net, state->generation, family))
 		return 0;
-	if (!state->wake) {
-		event.netns = BPF_CORE_READ(net, ns.inum);
-		if (!bpf_ringbuf_output(&events, &event, sizeof(event), BPF_RB_FORCE_WAKEUP))
-			state->wake = 1; /* else the next query tries again */
-	}
+	wake_controller(net, state);
 	return SIEVE_FACT_CHANGED;
 }
 
@@ -188,31 +194,38 @@ static __always_inline __u32 nat_facts(struct __sk_buff *skb, const struct sieve
 	return is_connected_to(skb, packet) ? 0 : SIEVE_FACT_NAT;
 }
 
-/* Are the two sockets in the same cgroup? `server` came from a lookup and may not be dereferenced. */
-static __always_inline bool shares_cgroup(struct __sk_buff *skb, struct bpf_sock *server, struct sieve_lookup *lookup)
+/*
+ * The cgroup of a socket, as an address; the flags that older kernels keep in its lowest bits are taken off. A socket
+ * that came from a lookup may not be dereferenced, but read back from memory the pointer is a mere number, with which
+ * CO-RE may reckon.
+ */
+static __always_inline __u64 socket_cgroup(void *socket, struct sieve_lookup *lookup)
 {
-	const struct sock *socket;
+	const struct sock *number;
 
-	/* Read back from memory, the pointer is a mere number, with which CO-RE may reckon. */
-	lookup->socket = server;
+	lookup->socket = socket;
 	SIEVE_FORGET();
-	socket = lookup->socket;
-	bpf_core_read(&lookup->their_cgroup, sizeof(__u64), &socket->sk_cgrp_data);
-	bpf_core_read(&lookup->socket, sizeof(socket), &kernel_skb(skb)->sk);
+	number = lookup->socket;
+	bpf_core_read(&lookup->their_cgroup, sizeof(__u64), &number->sk_cgrp_data);
 	SIEVE_FORGET();
-	socket = lookup->socket;
-	bpf_core_read(&lookup->my_cgroup, sizeof(__u64), &socket->sk_cgrp_data);
-	return (lookup->my_cgroup & ~3ULL) == (lookup->their_cgroup & ~3ULL);
+	return lookup->their_cgroup & ~3ULL;
+}
+
+/* The cgroup of the socket that sent the packet. */
+static __always_inline __u64 sender_cgroup(struct __sk_buff *skb, struct sieve_lookup *lookup)
+{
+	return socket_cgroup(BPF_CORE_READ(kernel_skb(skb), sk), lookup);
 }
 
 /*
- * Does the sender's cgroup hold a socket that serves a DNS port on the query's source address? Then
- * the query may be asked for a client that has the family which this host lacks.
+ * Does lookup->my_cgroup hold a socket that serves a DNS port on our address, which is the source of a query or the
+ * destination of a response? Then the query may be asked for a client that has the family which this host lacks.
  */
 static __always_inline __u32 server_facts(struct __sk_buff *skb, const struct sieve_packet *packet,
-					  struct sieve_lookup *lookup)
+					  enum direction direction, struct sieve_lookup *lookup)
 {
 	struct bpf_sock_tuple *tuple = &lookup->tuple;
+	const __u32 ours = direction == TO_SERVER ? 0 : 1, theirs = 1 - ours;
 	__u32 size, facts = 0;
 
 	SIEVE_UNROLLED
@@ -222,21 +235,22 @@ static __always_inline __u32 server_facts(struct __sk_buff *skb, const struct si
 		if (!policy.ports[i])
 			continue;
 		if (packet->family == SIEVE_IPV4) {
-			tuple->ipv4.saddr = packet->addresses[1];
-			tuple->ipv4.daddr = packet->addresses[0];
+			tuple->ipv4.saddr = packet->addresses[theirs];
+			tuple->ipv4.daddr = packet->addresses[ours];
 			tuple->ipv4.sport = 0; /* that of IPv6 is never written to */
 			tuple->ipv4.dport = bpf_htons(policy.ports[i]);
 			size = sizeof(tuple->ipv4);
 		} else {
-			__builtin_memcpy(tuple->ipv6.saddr, &packet->addresses[4], 16);
-			__builtin_memcpy(tuple->ipv6.daddr, &packet->addresses[0], 16);
+			__builtin_memcpy(tuple->ipv6.saddr, &packet->addresses[4 * theirs], 16);
+			__builtin_memcpy(tuple->ipv6.daddr, &packet->addresses[4 * ours], 16);
+			tuple->ipv6.sport = 0;
 			tuple->ipv6.dport = bpf_htons(policy.ports[i]);
 			size = sizeof(tuple->ipv6);
 		}
 		server = bpf_sk_lookup_udp(skb, tuple, size, BPF_F_CURRENT_NETNS, 0);
 		if (!server)
 			continue;
-		if (shares_cgroup(skb, server, lookup))
+		if (socket_cgroup(server, lookup) == lookup->my_cgroup)
 			facts = SIEVE_FACT_SERVES_OTHERS;
 		bpf_sk_release(server);
 	}

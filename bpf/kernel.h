@@ -55,6 +55,24 @@ struct sock_cgroup_data {
 	__u64 val;
 };
 
+struct kernfs_node {
+	__u64 id; /* of a cgroup's directory: the cgroup2 id */
+};
+
+struct cgroup {
+	int level;
+	struct kernfs_node *kn;
+};
+
+/* The cgroups from the root to itself: by their addresses since 6.1, by their ids before. */
+struct cgroup___addresses {
+	struct cgroup *ancestors[1];
+};
+
+struct cgroup___ids {
+	__u64 ancestor_ids[1];
+};
+
 struct sock {
 	struct sock_common __sk_common;
 	struct sock_cgroup_data sk_cgrp_data;
@@ -128,6 +146,25 @@ static __always_inline struct net *new_socket_netns(struct bpf_sock *socket)
 static __always_inline struct net *socket_netns(struct __sk_buff *skb)
 {
 	return BPF_CORE_READ(kernel_skb(skb), sk, __sk_common.skc_net.net);
+}
+
+/* The id of a cgroup's ancestor at that level, at most its own; 0 if it cannot be read. */
+static __always_inline __u64 ancestor_cgroup_id(const struct cgroup *cgroup, int level)
+{
+	const struct cgroup___addresses *newer = (const void *)cgroup;
+	const struct cgroup___ids *older = (const void *)cgroup;
+	const struct cgroup *ancestor = NULL;
+	__u64 id = 0;
+
+	if (bpf_core_field_exists(newer->ancestors)) {
+		bpf_probe_read_kernel(&ancestor, sizeof(ancestor),
+				      (const char *)cgroup + bpf_core_field_offset(newer->ancestors) + level * sizeof(ancestor));
+		return BPF_CORE_READ(ancestor, kn, id);
+	}
+	if (bpf_core_field_exists(older->ancestor_ids))
+		bpf_probe_read_kernel(&id, sizeof(id),
+				      (const char *)cgroup + bpf_core_field_offset(older->ancestor_ids) + level * sizeof(id));
+	return id;
 }
 
 /* NULL where the packet has left the device it was routed to, and in BPF_PROG_TEST_RUN. */

@@ -51,8 +51,12 @@ struct sieve_lookup {
 struct sieve_kernel_work {
 	struct sieve_packet packet;
 	struct sieve_lookup lookup;
+	__u32 payload;                 /* of a response: octets from skb->data to the message */
+	__u8 coverage[SIEVE_FAMILIES]; /* enum sieve_coverage, as published of the namespace */
+	__u8 reserved[2];
 	struct udphdr udp; /* as it lies before the message in the packet */
 	struct sieve_work dns;
+	__u8 zeros[SIEVE_RESPONSE_MAX]; /* never written to */
 };
 
 _Static_assert(__builtin_offsetof(struct sieve_kernel_work, dns) == __builtin_offsetof(struct sieve_kernel_work, udp) + sizeof(struct udphdr),
@@ -102,6 +106,20 @@ struct {
 	__uint(max_entries, 65536);
 } events SEC(".maps");
 
+/*
+ * The prefixes of all namespaces. Memory is taken for each when it is added, so the limit costs nothing; the
+ * controller's own for each namespace is lower.
+ */
+#define SIEVE_COVERAGE_MAX 4194304
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, SIEVE_COVERAGE_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct sieve_prefix);
+	__type(value, __u8);
+} coverage SEC(".maps");
+
 /* When the controller was told of an unknown namespace. */
 struct sieve_announced {
 	__u64 cookie; /* netns_cookie() */
@@ -150,12 +168,17 @@ static __always_inline struct sieve_kernel_work *get_work_area(void)
 	return bpf_map_lookup_elem(&work_area, &zero);
 }
 
-static __always_inline void count(__u32 counter)
+static __always_inline void count_more(__u32 counter, __u64 more)
 {
 	__u64 *value = bpf_map_lookup_elem(&counters, &counter);
 
 	if (value)
-		(*value)++;
+		*value += more;
+}
+
+static __always_inline void count(__u32 counter)
+{
+	count_more(counter, 1);
 }
 
 #endif

@@ -35,6 +35,12 @@ enum side {
 	SIDE_INGRESS, /* one of somebody behind the device came */
 };
 
+/* Which messages are looked for: those to a DNS port, or those from one. */
+enum direction {
+	TO_SERVER,
+	FROM_SERVER,
+};
+
 static __always_inline long load(struct __sk_buff *skb, __u32 offset, void *to, __u32 length)
 {
 	return bpf_skb_load_bytes_relative(skb, offset, to, length, BPF_HDR_START_NET);
@@ -46,6 +52,11 @@ static __always_inline bool is_dns_port(__be16 port)
 		if (policy.ports[i] && port == bpf_htons(policy.ports[i]))
 			return true;
 	return false;
+}
+
+static __always_inline bool has_dns_port(const struct udphdr *udp, enum direction direction)
+{
+	return is_dns_port(direction == TO_SERVER ? udp->dest : udp->source);
 }
 
 /* Does a source route lead the packet elsewhere? Options that do not add up count as one. */
@@ -104,7 +115,8 @@ static __always_inline bool still_mine(struct __sk_buff *skb, struct sieve_packe
 	return false;
 }
 
-static __always_inline enum sieve_kind find_ipv4(struct __sk_buff *skb, struct sieve_kernel_work **ret_work)
+static __always_inline enum sieve_kind find_ipv4(struct __sk_buff *skb, enum direction direction,
+						 struct sieve_kernel_work **ret_work)
 {
 	struct {
 		struct iphdr ip;
@@ -124,7 +136,7 @@ static __always_inline enum sieve_kind find_ipv4(struct __sk_buff *skb, struct s
 		return SIEVE_KIND_OTHER;
 	if (header_length != sizeof(head.ip) && load(skb, header_length, &head.udp, sizeof(head.udp)))
 		return SIEVE_KIND_OTHER;
-	if (!is_dns_port(head.udp.dest))
+	if (!has_dns_port(&head.udp, direction))
 		return SIEVE_KIND_OTHER;
 
 	packet = take(skb, ret_work);
@@ -194,7 +206,8 @@ static __always_inline __u8 walk_extensions(struct __sk_buff *skb, __u8 next, st
 	return 0;
 }
 
-static __always_inline enum sieve_kind find_ipv6(struct __sk_buff *skb, struct sieve_kernel_work **ret_work)
+static __always_inline enum sieve_kind find_ipv6(struct __sk_buff *skb, enum direction direction,
+						 struct sieve_kernel_work **ret_work)
 {
 	struct {
 		struct ipv6hdr ip;
@@ -212,7 +225,7 @@ static __always_inline enum sieve_kind find_ipv6(struct __sk_buff *skb, struct s
 		if (!protocol || load(skb, walk.offset, &head.udp, sizeof(head.udp)))
 			return SIEVE_KIND_OTHER;
 	}
-	if (!is_dns_port(head.udp.dest) || head.ip.version != 6)
+	if (!has_dns_port(&head.udp, direction) || head.ip.version != 6)
 		return SIEVE_KIND_OTHER;
 
 	packet = take(skb, ret_work);
@@ -229,15 +242,16 @@ static __always_inline enum sieve_kind find_ipv6(struct __sk_buff *skb, struct s
 }
 
 /* The look that every packet gets; what is not SIEVE_KIND_OTHER has the work area, and is described in it. */
-static __always_inline enum sieve_kind find_dns(struct __sk_buff *skb, struct sieve_kernel_work **ret_work)
+static __always_inline enum sieve_kind find_dns(struct __sk_buff *skb, enum direction direction,
+						struct sieve_kernel_work **ret_work)
 {
 	enum sieve_kind kind = SIEVE_KIND_OTHER;
 	__u8 flags;
 
 	if (skb->protocol == bpf_htons(ETH_P_IP))
-		kind = find_ipv4(skb, ret_work);
+		kind = find_ipv4(skb, direction, ret_work);
 	else if (skb->protocol == bpf_htons(ETH_P_IPV6))
-		kind = find_ipv6(skb, ret_work);
+		kind = find_ipv6(skb, direction, ret_work);
 	if (kind != SIEVE_KIND_TCP)
 		return kind;
 	if (load(skb, (*ret_work)->packet.transport + TCP_FLAGS_OFFSET, &flags, sizeof(flags)))
@@ -269,16 +283,33 @@ static __always_inline bool is_group_frame(struct __sk_buff *skb, const struct s
 	return skb->pkt_type == PACKET_BROADCAST || skb->pkt_type == PACKET_MULTICAST;
 }
 
+/* The lengths in the headers describe one whole message: its own is in work->length, its place in packet->network. */
+static __always_inline int locate_message(struct __sk_buff *skb, struct sieve_packet *packet, enum side side,
+					  struct sieve_work *work)
+{
+	__u32 udp_length = bpf_ntohs(packet->udp.len);
+
+	if (udp_length < sizeof(struct udphdr) || packet->transport + udp_length != packet->ip_length)
+		return -1;
+	/*
+	 * Our own packets end with the datagram, so what is before it is the link layer. Those that came may have
+	 * padding behind it. load_message() checks.
+	 */
+	packet->network = side == SIDE_EGRESS ? skb->len - packet->ip_length : network_offset(skb);
+	if (packet->network != 0 && packet->network != ETH_HLEN)
+		return -1;
+	work->length = udp_length - sizeof(struct udphdr);
+	return 0;
+}
+
 /*
- * The conditions on the datagram. On success the message's length is in work->length. `dst` is that of a packet
- * which leaves.
+ * The conditions on a query's datagram. On success the message's length is in work->length. `dst` is that of a
+ * packet which leaves.
  */
 static __always_inline enum sieve_reason check_datagram(struct __sk_buff *skb, struct sieve_packet *packet,
 							enum side side, struct dst_entry *dst,
 							struct sieve_work *work)
 {
-	__u32 udp_length = bpf_ntohs(packet->udp.len);
-
 	if (packet->protocol == IPPROTO_TCP)
 		return SIEVE_REASON_tcp;
 	if (skb->gso_segs > 1)
@@ -287,44 +318,33 @@ static __always_inline enum sieve_reason check_datagram(struct __sk_buff *skb, s
 		return packet->reason;
 	if (side == SIDE_INGRESS && was_encrypted(skb))
 		return SIEVE_REASON_headers;
-	if (udp_length < sizeof(struct udphdr) || packet->transport + udp_length != packet->ip_length)
+	if (locate_message(skb, packet, side, work))
 		return SIEVE_REASON_length;
 	if (is_group_address(packet) || is_group_frame(skb, packet, side, dst))
 		return SIEVE_REASON_destination;
-	/*
-	 * Our own packets end with the datagram, so what is before it is the link layer. Those that came may have
-	 * padding behind it. load_message() checks.
-	 */
-	packet->network = side == SIDE_EGRESS ? skb->len - packet->ip_length : network_offset(skb);
-	if (packet->network != 0 && packet->network != ETH_HLEN)
-		return SIEVE_REASON_length;
-	udp_length -= sizeof(struct udphdr);
-	if (udp_length > SIEVE_MESSAGE_MAX)
-		return SIEVE_REASON_oversized;
-	work->length = udp_length;
-	return SIEVE_REASON_NONE;
+	return work->length > SIEVE_MESSAGE_MAX ? SIEVE_REASON_oversized : SIEVE_REASON_NONE;
 }
 
 /*
- * Copy the message to the work area, with zeros behind it. It may lie in pages (MSG_ZEROCOPY, sendfile), of
- * which load() knows nothing, so it is read at its offset from skb->data; that the UDP header before it is the
- * one that was found from the network header shows that the offset is right.
+ * Copy the message, of at most `most` octets, to the work area, with zeros behind it. It may lie in pages
+ * (MSG_ZEROCOPY, sendfile), of which load() knows nothing, so it is read at its offset from skb->data; that the UDP
+ * header before it is the one that was found from the network header shows that the offset is right.
  */
-static __always_inline enum sieve_reason load_message(struct __sk_buff *skb, struct sieve_kernel_work *work)
+static __always_inline int load_message(struct __sk_buff *skb, struct sieve_kernel_work *work, __u32 most)
 {
 	const struct sieve_packet *packet = &work->packet;
 	__u32 length = work->dns.length;
 
 	SIEVE_OPAQUE(length);
-	if (length < SIEVE_HEADER_SIZE || length > SIEVE_MESSAGE_MAX)
-		return SIEVE_REASON_length;
+	if (length < SIEVE_HEADER_SIZE || length > most)
+		return -1;
 	if (bpf_skb_load_bytes(skb, packet->network + packet->transport, &work->udp, sizeof(work->udp) + length))
-		return SIEVE_REASON_length;
+		return -1;
 	if (work->udp.source != packet->udp.source || work->udp.dest != packet->udp.dest ||
 	    work->udp.len != packet->udp.len || work->udp.check != packet->udp.check)
-		return SIEVE_REASON_length;
+		return -1;
 	__builtin_memset(&work->dns.message[length], 0, 4);
-	return SIEVE_REASON_NONE;
+	return 0;
 }
 
 #endif

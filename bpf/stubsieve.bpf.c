@@ -2,7 +2,7 @@
 /*
  * The entry points. The packet's way: packet.h (is it a DNS query?), dns.h (which one?), facts.h and
  * decide.h (is it useless?), answer.h and rewrite.h (what its sender gets). gateway.h is for packets that come in,
- * sensor.h for sockets that are made.
+ * sensor.h for sockets that are made, results.h for responses.
  */
 #include "maps.h"
 #include "packet.h"
@@ -13,6 +13,7 @@
 #include "rewrite.h"
 #include "gateway.h"
 #include "sensor.h"
+#include "results.h"
 
 #include <linux/pkt_cls.h>
 
@@ -55,8 +56,10 @@ static __always_inline enum sieve_reason judge(struct __sk_buff *skb, enum side 
 		return SIEVE_REASON_nat64;
 	if (side == SIDE_EGRESS)
 		learn(work, nat_facts(skb, packet));
-	if (side == SIDE_EGRESS && !policy.filter_servers)
-		learn(work, server_facts(skb, packet, &kernel_work->lookup));
+	if (side == SIDE_EGRESS && !policy.filter_servers) {
+		kernel_work->lookup.my_cgroup = sender_cgroup(skb, &kernel_work->lookup);
+		learn(work, server_facts(skb, packet, TO_SERVER, &kernel_work->lookup));
+	}
 	return sieve_confirm(current_policy(), work->facts);
 }
 
@@ -77,8 +80,8 @@ static __always_inline int examine(struct __sk_buff *skb, enum side side, struct
 	if (side == SIDE_EGRESS && !is_routed_here(device, dst))
 		return socket_netns(skb) == net ? UNCOUNTED : SIEVE_REASON_not_local;
 	reason = check_datagram(skb, packet, side, dst, work);
-	if (!reason)
-		reason = load_message(skb, kernel_work);
+	if (!reason && load_message(skb, kernel_work, SIEVE_MESSAGE_MAX))
+		reason = SIEVE_REASON_length;
 	if (!reason)
 		reason = sieve_parse_query(work);
 	if (!reason)
@@ -95,7 +98,7 @@ static __always_inline int filter(struct __sk_buff *skb, enum side side, struct 
 	struct sieve_kernel_work *work = NULL;
 	int reason;
 
-	if (find_dns(skb, &work) == SIEVE_KIND_OTHER || !work)
+	if (find_dns(skb, TO_SERVER, &work) == SIEVE_KIND_OTHER || !work)
 		return UNCOUNTED;
 	SIEVE_FORGET();
 	*ret_work = work;
@@ -163,6 +166,24 @@ int sieve_gateway(struct __sk_buff *skb)
 {
 	pull_headers(skb);
 	return filter_device(skb, SIDE_INGRESS);
+}
+
+/* tcx or clsact ingress of every device, where `results` is `covered`. Never a verdict: all responses go on their way. */
+SEC("tc")
+int sieve_results(struct __sk_buff *skb)
+{
+	struct sieve_kernel_work *work = NULL;
+	enum sieve_response response;
+
+	pull_headers(skb);
+	if (find_dns(skb, FROM_SERVER, &work) != SIEVE_KIND_UDP || !work || !is_received_here(skb))
+		return TC_ACT_UNSPEC;
+	SIEVE_FORGET();
+	response = examine_response(skb, work);
+	if (!response)
+		response = cut_packet(skb, work);
+	count(SIEVE_COUNTER_RESPONSE + response);
+	return TC_ACT_UNSPEC;
 }
 
 /* cgroup egress: `observe` and `reject`. 1 lets the packet pass, 0 is EPERM for its sender. */

@@ -27,8 +27,9 @@ enum sieve_family {
 #define SIEVE_TYPE_A 1
 #define SIEVE_TYPE_AAAA 28
 
-/* The longest DNS message that is looked at, in octets (RFC 1035 section 4.2.1). */
+/* The longest query that is looked at, in octets (RFC 1035 section 4.2.1), and the longest response: an Ethernet frame's. */
 #define SIEVE_MESSAGE_MAX 512
+#define SIEVE_RESPONSE_MAX 1472
 
 /* What is done with a useless query (configuration key `action`). */
 enum sieve_action {
@@ -47,18 +48,32 @@ enum sieve_reason {
 	SIEVE_REASONS, /* one more than the last */
 };
 
+/* What became of a response, where `results` is `covered`. */
+enum sieve_response {
+	SIEVE_RESPONSE_NONE = 0, /* nothing speaks against removing addresses, or nothing is known yet */
+#define SIEVE_RESPONSE(name, text) SIEVE_RESPONSE_##name,
+#include <stubsieve/responses.def>
+#undef SIEVE_RESPONSE
+	SIEVE_RESPONSES, /* one more than the last */
+};
+
 /*
  * Counters: one __u64 each in the per-CPU array `counters`, written by BPF, never reset. Every DNS
  * query (UDP to a configured port) and every TCP connection attempt to one is counted exactly once:
  * 0 .. SIEVE_REASONS - 1      passed, by enum sieve_reason (index 0 is never used)
  * SIEVE_COUNTER_ANSWERED + f  answered, by enum sieve_family; likewise the others.
  * Passes of action `observe` are counted in OBSERVED, by family, not under their reason.
+ *
+ * Every response that the response program sees (UDP from a configured port) is counted once in
+ * SIEVE_COUNTER_RESPONSE + enum sieve_response, and each record that it removes in REMOVED, by family.
  */
 #define SIEVE_COUNTER_ANSWERED 64
 #define SIEVE_COUNTER_OBSERVED 66
 #define SIEVE_COUNTER_DROPPED 68
 #define SIEVE_COUNTER_REJECTED 70
-#define SIEVE_COUNTERS 72
+#define SIEVE_COUNTER_REMOVED 72
+#define SIEVE_COUNTER_RESPONSE 74
+#define SIEVE_COUNTERS 106
 
 /* What the controller says about the queries for one family in one network namespace. */
 enum sieve_connectivity {
@@ -175,6 +190,7 @@ struct sieve_policy {
 #define SIEVE_SUFFIX_BITS 131072
 
 _Static_assert(SIEVE_REASONS <= SIEVE_COUNTER_ANSWERED, "reasons overlap the other counters");
+_Static_assert(SIEVE_COUNTER_RESPONSE + SIEVE_RESPONSES <= SIEVE_COUNTERS, "responses overlap what follows");
 _Static_assert(sizeof(struct sieve_netns) == 32, "map layout: netns");
 _Static_assert(sizeof(struct sieve_prefix) == 28, "map layout: coverage");
 _Static_assert(sizeof(struct sieve_heartbeat) == 8, "map layout: heartbeat");

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Responses that come in, where `results` is `covered`: whose addresses have no route here, and is the receiver one
+ * of ours? In doubt the response stays as it is. What goes is found by response.h.
+ *
+ * A response on a port of a bridge belongs to the bridge, which sees it next, and one with a VLAN tag to the VLAN's
+ * device: they are not counted.
+ */
+#ifndef STUBSIEVE_RESULTS_H
+#define STUBSIEVE_RESULTS_H
+
+#include "facts.h"
+#include "packet.h"
+#include "rewrite.h"
+
+/* Does the address at that offset stay? IPv4-mapped ones never do: they are no addresses of IPv6 hosts. */
+static __always_inline bool sieve_is_covered(void *context, struct sieve_work *work, __u32 family, __u32 offset)
+{
+	struct sieve_kernel_work *kernel_work = (void *)((char *)work - offsetof(struct sieve_kernel_work, dns));
+	struct sieve_prefix *key = &work->address;
+	__u32 *words = (__u32 *)key->address;
+	__u32 from = kernel_work->payload + offset;
+
+	key->family = (__u8)family;
+	key->bits = SIEVE_PREFIX_BITS + (family == SIEVE_IPV4 ? 32 : 128);
+	if (bpf_skb_load_bytes(context, from, key->address, family == SIEVE_IPV4 ? 4 : 16))
+		return true;
+	SIEVE_FORGET();
+	if (!(policy.families & 1 << family))
+		return true;
+	if (family == SIEVE_IPV6 && (words[0] | words[1]) == 0 && words[2] == bpf_htonl(0xffff))
+		return false;
+	if (kernel_work->coverage[family] != SIEVE_COVERAGE_LISTED)
+		return true;
+	return bpf_map_lookup_elem(&coverage, key);
+}
+
+static __always_inline int sieve_move(void *context, struct sieve_work *work, __u32 to, __u32 from, __u32 length)
+{
+	struct sieve_kernel_work *kernel_work = (void *)((char *)work - offsetof(struct sieve_kernel_work, dns));
+
+	SIEVE_OPAQUE(to);
+	SIEVE_OPAQUE(length);
+	if (to > SIEVE_RESPONSE_MAX || length == 0 || length > SIEVE_RESPONSE_MAX)
+		return -1;
+	return bpf_skb_load_bytes(context, kernel_work->payload + from, &work->message[to], length) ? -1 : 0;
+}
+
+#include "response.h"
+
+/* Not for a device above or beside this one, which sees it next, or was meant. */
+static __always_inline bool is_received_here(struct __sk_buff *skb)
+{
+	return skb->pkt_type != PACKET_OTHERHOST && !skb->vlan_present && !is_bridge_port(packet_device(skb));
+}
+
+static __always_inline enum sieve_response load_response(struct __sk_buff *skb, struct sieve_kernel_work *kernel_work)
+{
+	struct sieve_packet *packet = &kernel_work->packet;
+
+	if (skb->gso_segs > 1 || packet->reason || locate_message(skb, packet, SIDE_INGRESS, &kernel_work->dns))
+		return SIEVE_RESPONSE_datagram;
+	if (kernel_work->dns.length > SIEVE_RESPONSE_MAX)
+		return SIEVE_RESPONSE_oversized;
+	kernel_work->payload = packet->network + packet->transport + sizeof(struct udphdr);
+	return load_message(skb, kernel_work, SIEVE_RESPONSE_MAX) ? SIEVE_RESPONSE_datagram : SIEVE_RESPONSE_NONE;
+}
+
+/* What is published of the namespace's routes. */
+static __always_inline enum sieve_response take_coverage(const struct sieve_netns *state, __u32 inum,
+							 struct sieve_kernel_work *kernel_work)
+{
+	if (!state)
+		return SIEVE_RESPONSE_unknown_netns;
+	kernel_work->coverage[SIEVE_IPV4] = state->coverage[SIEVE_IPV4];
+	kernel_work->coverage[SIEVE_IPV6] = state->coverage[SIEVE_IPV6];
+	if (state->coverage[SIEVE_IPV4] == SIEVE_COVERAGE_UNKNOWN || state->coverage[SIEVE_IPV6] == SIEVE_COVERAGE_UNKNOWN)
+		return SIEVE_RESPONSE_unknown_netns;
+	kernel_work->dns.address.netns = bpf_htonl(inum);
+	return heartbeat_facts() & SIEVE_FACT_STALE ? SIEVE_RESPONSE_stale : SIEVE_RESPONSE_NONE;
+}
+
+/* What is said of the name; `asked` is about the families of which something would go. */
+static __always_inline enum sieve_response judge_name(struct sieve_work *work)
+{
+	__u32 facts;
+
+	work->question.family = SIEVE_IPV6;
+	facts = name_facts(work);
+	if (facts & SIEVE_FACT_EXEMPT_NAME)
+		return SIEVE_RESPONSE_exempt_name;
+	if (work->cut.removed[SIEVE_IPV4] && work->names & SIEVE_NAME_ASK_A)
+		return SIEVE_RESPONSE_asked;
+	if (work->cut.removed[SIEVE_IPV6] && work->names & SIEVE_NAME_ASK_AAAA)
+		return SIEVE_RESPONSE_asked;
+	return SIEVE_RESPONSE_NONE;
+}
+
+/* Is a packet to this address for this host, and not to be forwarded? A socket for all addresses takes either. */
+static __always_inline bool is_for_us(struct __sk_buff *skb, const struct sieve_packet *packet)
+{
+	struct bpf_fib_lookup lookup = { .ifindex = skb->ifindex, .l4_protocol = IPPROTO_UDP };
+	long r;
+
+	if (packet->family == SIEVE_IPV4) {
+		lookup.family = AF_INET;
+		lookup.ipv4_src = packet->addresses[0];
+		lookup.ipv4_dst = packet->addresses[1];
+	} else {
+		lookup.family = AF_INET6;
+		__builtin_memcpy(lookup.ipv6_src, &packet->addresses[0], 16);
+		__builtin_memcpy(lookup.ipv6_dst, &packet->addresses[4], 16);
+	}
+	r = bpf_fib_lookup(skb, &lookup, sizeof(lookup), 0);
+	return r == BPF_FIB_LKUP_RET_NOT_FWDED || r == BPF_FIB_LKUP_RET_FWD_DISABLED;
+}
+
+/* All is read at once: the verifier takes no pointer into a socket that the compiler made for one of several fields. */
+static __always_inline bool is_bound_to(const struct bpf_sock *socket, const struct sieve_packet *packet)
+{
+	__u32 ipv4 = socket->src_ip4, one = socket->src_ip6[0], two = socket->src_ip6[1], three = socket->src_ip6[2],
+	      four = socket->src_ip6[3];
+
+	SIEVE_OPAQUE(ipv4);
+	SIEVE_OPAQUE(one);
+	if (packet->family == SIEVE_IPV4)
+		return ipv4 == packet->addresses[1];
+	return one == packet->addresses[4] && two == packet->addresses[5] && three == packet->addresses[6] &&
+	       four == packet->addresses[7];
+}
+
+/* Find the receiving socket: its cgroup is then in lookup->my_cgroup. */
+static __always_inline enum sieve_response find_receiver(struct __sk_buff *skb, const struct sieve_packet *packet,
+							 struct sieve_lookup *lookup)
+{
+	struct bpf_sock_tuple *tuple = &lookup->tuple;
+	struct bpf_sock *socket;
+	bool is_bound;
+	__u32 size;
+
+	if (packet->family == SIEVE_IPV4) {
+		tuple->ipv4.saddr = packet->addresses[0];
+		tuple->ipv4.daddr = packet->addresses[1];
+		tuple->ipv4.sport = packet->udp.source;
+		tuple->ipv4.dport = packet->udp.dest;
+		size = sizeof(tuple->ipv4);
+	} else {
+		__builtin_memcpy(tuple->ipv6.saddr, packet->addresses, 32);
+		tuple->ipv6.sport = packet->udp.source;
+		tuple->ipv6.dport = packet->udp.dest;
+		size = sizeof(tuple->ipv6);
+	}
+	socket = bpf_sk_lookup_udp(skb, tuple, size, BPF_F_CURRENT_NETNS, 0);
+	if (!socket)
+		return SIEVE_RESPONSE_not_local;
+	is_bound = is_bound_to(socket, packet);
+	lookup->my_cgroup = socket_cgroup(socket, lookup);
+	bpf_sk_release(socket);
+	return is_bound || is_for_us(skb, packet) ? SIEVE_RESPONSE_NONE : SIEVE_RESPONSE_not_local;
+}
+
+/* The receiver's nearest cgroup that is a scope or exempt, as cgroup_facts() for a sender. */
+static __always_inline enum sieve_response judge_cgroup(const struct sieve_lookup *lookup)
+{
+	const struct cgroup *cgroup = (const struct cgroup *)lookup->my_cgroup;
+	int own = BPF_CORE_READ(cgroup, level);
+
+	SIEVE_UNROLLED
+	for (int level = SIEVE_CGROUP_LEVELS - 1; level >= 0; level--) {
+		__u64 id;
+		__u32 *kind;
+
+		if (!(policy.cgroup_levels & 1U << level) || level > own)
+			continue;
+		id = ancestor_cgroup_id(cgroup, level);
+		kind = bpf_map_lookup_elem(&cgroups, &id);
+		if (kind)
+			return *kind == SIEVE_CGROUP_EXEMPT ? SIEVE_RESPONSE_exempt_cgroup : SIEVE_RESPONSE_NONE;
+	}
+	return policy.whole_host ? SIEVE_RESPONSE_NONE : SIEVE_RESPONSE_scope;
+}
+
+static __always_inline enum sieve_response judge_receiver(struct __sk_buff *skb, struct sieve_kernel_work *kernel_work)
+{
+	enum sieve_response response = find_receiver(skb, &kernel_work->packet, &kernel_work->lookup);
+
+	if (!response)
+		response = judge_cgroup(&kernel_work->lookup);
+	if (!response && !policy.filter_servers &&
+	    server_facts(skb, &kernel_work->packet, FROM_SERVER, &kernel_work->lookup))
+		response = SIEVE_RESPONSE_serves_others;
+	return response;
+}
+
+/* Why the response stays as it is, or none. */
+static __always_inline enum sieve_response examine_response(struct __sk_buff *skb, struct sieve_kernel_work *kernel_work)
+{
+	struct net *net = device_netns(packet_device(skb));
+	struct sieve_netns *state = find_netns(net);
+	enum sieve_response response;
+
+	response = load_response(skb, kernel_work);
+	if (!response)
+		response = take_coverage(state, BPF_CORE_READ(net, ns.inum), kernel_work);
+	if (!response)
+		response = sieve_parse_response(skb, &kernel_work->dns);
+	if (!response)
+		response = judge_name(&kernel_work->dns);
+	if (!response && state && has_changed(net, state->coverage_generation, SIEVE_IPV4)) {
+		wake_controller(net, state);
+		response = SIEVE_RESPONSE_changed;
+	}
+	if (!response)
+		response = judge_receiver(skb, kernel_work);
+	if (!response && policy.action == SIEVE_ACTION_OBSERVE)
+		response = SIEVE_RESPONSE_observed;
+	return response;
+}
+
+#define SUM_OCTETS 512 /* the most that bpf_csum_diff() takes (before Linux 6.17) */
+
+/* The sum of the message from `from`, which is a multiple of 4, to its end, behind which are zeros. */
+static __always_inline __u32 sum_message(const struct sieve_work *work, __u32 from, __u32 end)
+{
+	__s64 sum = 0;
+
+	SIEVE_ROLLED
+	for (__u32 i = 0; i < (SIEVE_RESPONSE_MAX + SUM_OCTETS) / SUM_OCTETS; i++) {
+		__u32 length = (end - from + 3) & ~3U;
+
+		if (from >= end)
+			break;
+		SIEVE_OPAQUE(from);
+		SIEVE_OPAQUE(length);
+		if (from > SIEVE_RESPONSE_MAX)
+			break;
+		if (length > SUM_OCTETS)
+			length = SUM_OCTETS;
+		sum = bpf_csum_diff(NULL, 0, (__be32 *)&work->message[from], length, (__wsum)sum);
+		from += length;
+	}
+	return (__u32)sum;
+}
+
+/* Zeros where the message's end was, so that all sums over the packet stay right when it is cut off. */
+static __always_inline int clear_tail(struct __sk_buff *skb, struct sieve_kernel_work *kernel_work, __u32 length,
+				      __u32 old_length)
+{
+	__u32 more = old_length - length;
+
+	SIEVE_OPAQUE(more);
+	if (more == 0 || more > SIEVE_RESPONSE_MAX)
+		return -1;
+	return bpf_skb_store_bytes(skb, kernel_work->payload + length, kernel_work->zeros, more, 0) ? -1 : 0;
+}
+
+/* Store the message from `from` on, which is before its end, and ANCOUNT. */
+static __always_inline int store_message(struct __sk_buff *skb, struct sieve_kernel_work *kernel_work, __u32 from)
+{
+	struct sieve_work *work = &kernel_work->dns;
+	__u32 length = work->length - from;
+
+	if (bpf_skb_store_bytes(skb, kernel_work->payload + 6, &work->message[6], 2, 0))
+		return -1;
+	if (length == 0) /* the last records went, and nothing is behind them */
+		return 0;
+	SIEVE_OPAQUE(from);
+	SIEVE_OPAQUE(length);
+	if (from > SIEVE_RESPONSE_MAX || length > SIEVE_RESPONSE_MAX)
+		return -1;
+	return bpf_skb_store_bytes(skb, kernel_work->payload + from, &work->message[from], length, 0) ? -1 : 0;
+}
+
+static __always_inline __be16 answer_count(const struct sieve_work *work)
+{
+	__be16 count;
+
+	__builtin_memcpy(&count, &work->message[6], sizeof(count));
+	return count;
+}
+
+/*
+ * Take out of the packet what was found. Octets change first, and are then cut off as zeros: so a sum over the whole
+ * packet that the device made (CHECKSUM_COMPLETE) stays right, too.
+ */
+static __always_inline enum sieve_response cut_packet(struct __sk_buff *skb, struct sieve_kernel_work *kernel_work)
+{
+	struct sieve_packet *packet = &kernel_work->packet;
+	struct sieve_work *work = &kernel_work->dns;
+	__u32 check = packet->network + packet->transport + offsetof(struct udphdr, check);
+	__u32 from = work->cut.from, old_length = work->length, old_sum, new_sum;
+	__be16 old_count = answer_count(work);
+
+	if (packet->family == SIEVE_IPV6 && !packet->udp.check)
+		return SIEVE_RESPONSE_failed;
+	old_sum = sum_message(work, from & ~3U, old_length);
+	if (sieve_cut_response(skb, work) || bpf_skb_pull_data(skb, skb->len))
+		return SIEVE_RESPONSE_failed;
+	new_sum = sum_message(work, from & ~3U, work->length);
+	if (store_message(skb, kernel_work, from) || clear_tail(skb, kernel_work, work->length, old_length))
+		return SIEVE_RESPONSE_failed;
+	bpf_l4_csum_replace(skb, check, 0, bpf_csum_diff((__be32 *)&old_sum, 4, (__be32 *)&new_sum, 4, 0), BPF_F_MARK_MANGLED_0);
+	bpf_l4_csum_replace(skb, check, old_count, answer_count(work), BPF_F_MARK_MANGLED_0 | 2);
+	set_lengths(skb, packet, work->length);
+	bpf_skb_change_tail(skb, kernel_work->payload + work->length, 0);
+	for (__u32 family = 0; family < SIEVE_FAMILIES; family++)
+		count_more(SIEVE_COUNTER_REMOVED + family, work->cut.removed[family]);
+	return old_count && !answer_count(work) ? SIEVE_RESPONSE_emptied : SIEVE_RESPONSE_filtered;
+}
+
+#endif
