@@ -324,7 +324,7 @@ static void a_later_controller_puts_its_program_on_the_same_link(void **state)
 	expect_ours_alone("lo");
 }
 
-static bool keep_held(const struct attach_pin *pin, void *data)
+static bool keep_held(const struct pin *pin, void *data)
 {
 	return attach_holds(data, pin);
 }
@@ -333,7 +333,7 @@ static void sweep(void)
 {
 	struct error error = {};
 
-	if (attach_sweep(pin_dir, keep_held, &attachments, &error) != 0)
+	if (pins_sweep(pin_dir, keep_held, &attachments, &error) != 0)
 		fail_msg("%s", error.text);
 }
 
@@ -496,7 +496,7 @@ static void foreign_programs_stay_and_the_order_is_as_configured(void **state)
 		}
 		run("ip link set dev h0 down");
 		reconcile();
-		assert_int_equal(attach_sweep(pin_dir, NULL, NULL, NULL), 0);
+		assert_int_equal(pins_sweep(pin_dir, NULL, NULL, NULL), 0);
 		assert_int_equal(query_egress("h0", ids), 2);
 		assert_int_equal(ids[0], program_id(foreign[0]));
 		close(links[0]);
@@ -534,7 +534,7 @@ struct wish {
 	unsigned int asked;
 };
 
-static bool keep_wish(const struct attach_pin *pin, void *data)
+static bool keep_wish(const struct pin *pin, void *data)
 {
 	struct wish *wish = data;
 
@@ -559,7 +559,7 @@ static void a_sweep_keeps_what_is_wanted_and_what_is_not_ours(void **state)
 	}
 	close(map);
 	reconcile();
-	assert_int_equal(attach_sweep(pin_dir, keep_wish, &wish, &error), 0);
+	assert_int_equal(pins_sweep(pin_dir, keep_wish, &wish, &error), 0);
 	assert_int_equal(wish.asked, 3);
 	expect_ours_alone("h0");
 	/* at once, though the controller still holds the links */
@@ -567,7 +567,7 @@ static void a_sweep_keeps_what_is_wanted_and_what_is_not_ours(void **state)
 	expect_nothing("h1");
 	assert_false(is_pinned(1));
 	assert_true(is_pinned(if_nametoindex("h0")));
-	assert_int_equal(attach_sweep(pin_dir, NULL, NULL, &error), 0);
+	assert_int_equal(pins_sweep(pin_dir, NULL, NULL, &error), 0);
 	expect_nothing("h0");
 	assert_false(is_pinned(if_nametoindex("h0")));
 	for (size_t i = 0; i < ARRAY_COUNT(others); i++) {
@@ -585,10 +585,10 @@ static void nothing_is_swept_where_nothing_is(void **state)
 	char path[2 * PATH_MAX];
 
 	(void)state;
-	assert_int_equal(attach_sweep(SANDBOX_BPFFS "/not-there", NULL, NULL, &error), 0);
+	assert_int_equal(pins_sweep(SANDBOX_BPFFS "/not-there", NULL, NULL, &error), 0);
 	format_pin(path, 1, 2);
 	assert_int_equal(mkdir(path, 0700), 0);
-	assert_int_equal(attach_sweep(pin_dir, NULL, NULL, &error), 0);
+	assert_int_equal(pins_sweep(pin_dir, NULL, NULL, &error), 0);
 	assert_int_equal(access(path, F_OK), 0); /* no link, so none of ours */
 }
 
@@ -638,10 +638,10 @@ static void a_gateway_is_known_by_its_name(void **state)
 	attachments.gateway_count = ARRAY_COUNT(patterns);
 	run("ip link set dev h1 name other");
 	reconcile();
-	assert_int_equal(find_entry("h0")->side[ATTACH_INGRESS].hook, ATTACH_TCX);
+	assert_int_equal(find_entry("h0")->side[ATTACH_GATEWAY].hook, ATTACH_TCX);
 	assert_int_equal(find_entry("h0")->side[ATTACH_EGRESS].hook, ATTACH_TCX);
-	assert_int_equal(find_entry("other")->side[ATTACH_INGRESS].hook, ATTACH_NONE);
-	assert_int_equal(find_entry("lo")->side[ATTACH_INGRESS].hook, ATTACH_NONE);
+	assert_int_equal(find_entry("other")->side[ATTACH_GATEWAY].hook, ATTACH_NONE);
+	assert_int_equal(find_entry("lo")->side[ATTACH_GATEWAY].hook, ATTACH_NONE);
 	assert_int_equal(bpf_prog_query((int)if_nametoindex("h0"), TCX_INGRESS, 0, NULL, ids, &count), 0);
 	assert_int_equal(count, 1);
 	assert_int_equal(ids[0], program_id(programs_gateway_fd(programs)));
@@ -649,9 +649,9 @@ static void a_gateway_is_known_by_its_name(void **state)
 	assert_int_equal(access(path, F_OK), 0);
 	run("ip link set dev h0 name third && ip link set dev other name uplink");
 	reconcile();
-	assert_int_equal(find_entry("third")->side[ATTACH_INGRESS].hook, ATTACH_NONE);
+	assert_int_equal(find_entry("third")->side[ATTACH_GATEWAY].hook, ATTACH_NONE);
 	assert_int_equal(find_entry("third")->side[ATTACH_EGRESS].hook, ATTACH_TCX);
-	assert_int_equal(find_entry("uplink")->side[ATTACH_INGRESS].hook, ATTACH_TCX);
+	assert_int_equal(find_entry("uplink")->side[ATTACH_GATEWAY].hook, ATTACH_TCX);
 	assert_int_equal(access(path, F_OK), -1);
 	attach_remove(&attachments);
 	for (int i = 0; i < 200 && count > 0; i++) {
@@ -786,7 +786,7 @@ static void only_the_pin_of_a_cgroup_keeps_its_program(void **state)
 	attach_to(&cgroup, fd);
 	attach_to(&other, other_fd);
 	wish.cgroup = other.id;
-	assert_int_equal(attach_sweep(pin_dir, keep_wish, &wish, &error), 0);
+	assert_int_equal(pins_sweep(pin_dir, keep_wish, &wish, &error), 0);
 	assert_int_equal(wish.asked, 2);
 	expect_in_cgroup(fd, 0, 0);
 	expect_in_cgroup(other_fd, ours_in_cgroups(), 0);
@@ -885,7 +885,7 @@ static void a_program_that_shares_stays_beside_ours(void **state)
 	assert_int_equal(bpf_prog_attach(foreign, fd, BPF_CGROUP_INET_EGRESS, BPF_F_ALLOW_MULTI), 0);
 	attach_to(&cgroup, fd);
 	expect_in_cgroup(fd, program_id(foreign), ours_in_cgroups());
-	assert_int_equal(attach_sweep(pin_dir, NULL, NULL, &error), 0);
+	assert_int_equal(pins_sweep(pin_dir, NULL, NULL, &error), 0);
 	expect_in_cgroup(fd, program_id(foreign), 0);
 	close(fd);
 	close(foreign);

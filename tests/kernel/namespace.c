@@ -457,7 +457,7 @@ static void closing_leaves_attachments_and_no_descriptor(void **state)
 	}
 	assert_int_equal(count_descriptors(), before);
 	run("test -n \"$(ls %s | grep tcx-)\" || tc filter show dev lo egress | grep -q sieve", pin_dir);
-	assert_int_equal(attach_sweep(pin_dir, NULL, NULL, &error), 0);
+	assert_int_equal(pins_sweep(pin_dir, NULL, NULL, &error), 0);
 }
 
 static void what_is_removed_is_detached_and_withdrawn(void **state)

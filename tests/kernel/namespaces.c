@@ -340,7 +340,7 @@ static int leave(void **state)
 	set_capability(CAP_SYS_ADMIN, true);
 	set_capability(CAP_SYS_PTRACE, true);
 	unload();
-	attach_sweep(pin_dir, NULL, NULL, &error);
+	pins_sweep(pin_dir, NULL, NULL, &error);
 	while (member_count > 0)
 		end_member(&members[--member_count]);
 	config_free(&config);
@@ -1287,7 +1287,7 @@ static void slow_namespaces_do_not_hinder_quick_ones(void **state)
 	}
 }
 
-static bool keep_wanted(const struct attach_pin *pin, void *data)
+static bool keep_wanted(const struct pin *pin, void *data)
 {
 	return namespaces_want(data, pin);
 }
@@ -1318,7 +1318,7 @@ static void leftovers_of_an_earlier_controller_are_adopted_or_swept(void **state
 	assert_int_equal(pinned_link(stays->inum, ifindex), veth);
 	assert_int_equal(pinned_link(home, 1), own);
 	assert_int_equal(count_pins(gone), 1);
-	assert_int_equal(attach_sweep(pin_dir, keep_wanted, &namespaces, &error), 0);
+	assert_int_equal(pins_sweep(pin_dir, keep_wanted, &namespaces, &error), 0);
 	assert_int_equal(count_pins(gone), 0);
 	assert_int_equal(pinned_link(stays->inum, 1), lo);
 	assert_int_equal(pinned_link(stays->inum, ifindex), veth);
@@ -1328,20 +1328,20 @@ static void leftovers_of_an_earlier_controller_are_adopted_or_swept(void **state
 static void links_of_namespaces_that_are_followed_are_wanted(void **state)
 {
 	struct member *member = start_member(inside);
-	struct attach_pin pin = { .side = ATTACH_EGRESS, .netns = member->inum, .ifindex = 1 };
+	struct pin pin = { .side = ATTACH_EGRESS, .netns = member->inum, .ifindex = 1 };
 
 	(void)state;
 	start();
 	assert_true(namespaces_want(&namespaces, &pin));
-	pin.side = ATTACH_INGRESS;
+	pin.side = ATTACH_GATEWAY;
 	assert_false(namespaces_want(&namespaces, &pin));
-	pin = (struct attach_pin){ .netns = member->inum, .ifindex = 99 };
+	pin = (struct pin){ .netns = member->inum, .ifindex = 99 };
 	assert_false(namespaces_want(&namespaces, &pin));
-	pin = (struct attach_pin){ .netns = 1, .ifindex = 1 };
+	pin = (struct pin){ .netns = 1, .ifindex = 1 };
 	assert_false(namespaces_want(&namespaces, &pin));
-	pin = (struct attach_pin){ .cgroup = 1 };
+	pin = (struct pin){ .cgroup = 1 };
 	assert_false(namespaces_want(&namespaces, &pin));
-	pin = (struct attach_pin){ .netns = home, .ifindex = 1 };
+	pin = (struct pin){ .netns = home, .ifindex = 1 };
 	assert_true(namespaces_want(&namespaces, &pin));
 }
 

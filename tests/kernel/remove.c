@@ -74,7 +74,7 @@ static int leave(void **state)
 
 	(void)state;
 	set_capability(CAP_SYS_ADMIN, true);
-	attach_sweep(pin_dir, NULL, NULL, &error);
+	pins_sweep(pin_dir, NULL, NULL, &error);
 	for (size_t i = 0; i < ARRAY_COUNT(places); i++)
 		end_place(&places[i]);
 	programs_free(programs);

@@ -103,7 +103,7 @@ static int leave(void **state)
 	while (child_count > 0)
 		end_child(children[--child_count]);
 	scope_close(&scope);
-	attach_sweep(pin_dir, NULL, NULL, &error);
+	pins_sweep(pin_dir, NULL, NULL, &error);
 	programs_free(programs);
 	config_free(&config);
 	close(watch_fd);
@@ -1029,17 +1029,17 @@ static void a_foreign_program_in_the_way_at_the_start_is_an_error(void **state)
 	detach_foreign("a", foreign, BPF_CGROUP_INET_EGRESS);
 }
 
-/* Pins are as attach_sweep() asks for them. */
+/* Pins are as pins_sweep() asks for them. */
 static bool wants(uint64_t cgroup)
 {
-	const struct attach_pin pin = { .cgroup = cgroup };
+	const struct pin pin = { .cgroup = cgroup };
 
 	return scope_wants(&scope, &pin);
 }
 
 static void links_that_a_scope_asks_for_are_wanted(void **state)
 {
-	const struct attach_pin interface = { .netns = 1, .ifindex = 1 };
+	const struct pin interface = { .netns = 1, .ifindex = 1 };
 
 	(void)state;
 	make_nest();
@@ -1169,7 +1169,7 @@ static void an_exempt_cgroup_that_is_made_later_is_heeded(void **state)
 static void the_whole_host_is_in_scope_but_for_what_is_exempt(void **state)
 {
 	static struct seen seen;
-	struct attach_pin pin = {};
+	struct pin pin = {};
 	pid_t in, exempt, again;
 
 	(void)state;
@@ -1364,7 +1364,7 @@ static void with_the_whole_host_no_other_cgroup_needs_a_program(void **state)
 	start(SIEVE_ACTION_OBSERVE);
 	make_exec(false);
 	scope_close(&scope);
-	attach_sweep(pin_dir, NULL, NULL, &(struct error){});
+	pins_sweep(pin_dir, NULL, NULL, &(struct error){});
 	config_free(&config);
 	config.cgroup_count = 0;
 	open_scope();

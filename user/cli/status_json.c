@@ -113,7 +113,7 @@ static json_t *interfaces_json(const struct attachments *attachments)
 		json_array_append_new(array, json_pack("{s:I, s:o, s:s, s:b}", "ifindex", (json_int_t)entry->link.ifindex,
 						       "name", json_text(entry->link.name), "hook",
 						       attach_hook_name(entry->side[ATTACH_EGRESS].hook), "gateway",
-						       entry->side[ATTACH_INGRESS].hook != ATTACH_NONE));
+						       entry->side[ATTACH_GATEWAY].hook != ATTACH_NONE));
 	}
 	return array;
 }

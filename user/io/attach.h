@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Attaching the programs, so that they stay when the controller goes: to interfaces by tcx links (Linux
- * 6.6) or clsact filters, to cgroups by links. Links are pinned in pin_dir by what they are attached to:
- * tcx-NETNS-IFINDEX (the egress program), gateway-NETNS-IFINDEX, cgroup-ID. Foreign programs are left alone.
- * The sensor alone is not pinned: without a controller it is of no use.
+ * 6.6) or clsact filters (attach.c), to cgroups by links (attach_cgroup.c). Links are pinned (pins.h), but for the
+ * sensor's: without a controller it is of no use. Foreign programs are left alone.
  */
 #ifndef STUBSIEVE_ATTACH_H
 #define STUBSIEVE_ATTACH_H
@@ -16,6 +15,7 @@
 #include "error.h"
 #include "links.h"
 #include "mounts.h"
+#include "pins.h"
 #include "programs.h"
 
 enum attach_hook {
@@ -32,12 +32,6 @@ struct attached_side {
 	int link_fd; /* tcx, where links are kept; -1 otherwise */
 };
 
-enum attach_side {
-	ATTACH_EGRESS = 0,  /* the egress program */
-	ATTACH_INGRESS = 1, /* the gateway program */
-	ATTACH_SIDES = 2,
-};
-
 /* One interface of a network namespace. */
 struct attached {
 	struct link link;
@@ -51,6 +45,7 @@ struct attachments {
 	enum config_order order;
 	bool has_tcx;
 	bool filters; /* the egress program goes to every interface that is fit */
+	bool results; /* and the response program */
 	char *const *gateways; /* names or globs of the interfaces to which the gateway program goes */
 	size_t gateway_count;
 	size_t most;        /* more interfaces than that are left alone, and told of */
@@ -75,8 +70,7 @@ bool attach_has_tcx(const struct programs *programs);
 int attach_reconcile(struct attachments *attachments, const struct programs *programs, struct error *error);
 
 /* Is this pin's link one of these? */
-struct attach_pin;
-bool attach_holds(struct attachments *attachments, const struct attach_pin *pin);
+bool attach_holds(struct attachments *attachments, const struct pin *pin);
 
 /* Is the interface attached to at all? */
 bool attached_anywhere(const struct attached *entry);
@@ -99,20 +93,6 @@ void attach_forget_cgroup(const char *pin_dir, uint64_t id);
 
 /* Is the pinned link of this cgroup attached to a living cgroup? */
 bool attach_cgroup_is_live(const char *pin_dir, uint64_t id);
-
-/* What the name of a link's pin says: of a tcx link side, netns and ifindex, of a cgroup's link the id. */
-struct attach_pin {
-	enum attach_side side;
-	uint32_t netns, ifindex; /* 0 for a cgroup */
-	uint64_t cgroup;         /* 0 for an interface */
-};
-
-/*
- * Detach and unpin the links in pin_dir that `keep` does not want; NULL keeps none. What is not a pin of
- * ours by its name is left alone.
- */
-typedef bool (*attach_keep)(const struct attach_pin *pin, void *data);
-int attach_sweep(const char *pin_dir, attach_keep keep, void *data, struct error *error);
 
 /*
  * Detach our clsact filters from the interfaces of the calling thread's namespace, but those that are among `keep`

@@ -17,22 +17,24 @@
 #include "netlink.h"
 
 /* Our place among the filters of a qdisc; any other would do. */
-#define FILTER_HANDLE 0x53
 #define FILTER_PRIORITY 0x5353
 
-/* What the two sides differ in: how our program is called there, and what marks that it is. */
+/* What the sides differ in: how our program is called there, what marks that it is, and its place. */
 struct side {
 	const char *program, *mark;
-	uint32_t minor;
+	uint32_t handle, minor;
 	enum bpf_tc_attach_point point;
 };
 
-static const struct side egress = { "sieve_egress:", "clsact", TC_H_MIN_EGRESS, BPF_TC_EGRESS };
-static const struct side ingress = { "sieve_gateway:", "ingress", TC_H_MIN_INGRESS, BPF_TC_INGRESS };
+static const struct side sides[ATTACH_SIDES] = {
+	[ATTACH_EGRESS] = { "sieve_egress:", "clsact", 0x53, TC_H_MIN_EGRESS, BPF_TC_EGRESS },
+	[ATTACH_GATEWAY] = { "sieve_gateway:", "ingress", 0x53, TC_H_MIN_INGRESS, BPF_TC_INGRESS },
+	[ATTACH_RESULTS] = { "sieve_results:", "responses", 0x54, TC_H_MIN_INGRESS, BPF_TC_INGRESS },
+};
 
 static const struct side *side_of(const struct clsact *clsact)
 {
-	return clsact->is_ingress ? &ingress : &egress;
+	return &sides[clsact->side];
 }
 
 /* `what`: of a side, that it has a filter of ours; "qdisc": that we made the qdisc. */
@@ -75,7 +77,7 @@ static int take_filter(const struct nlmsghdr *message, void *data)
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(*header))
 		return -EBADMSG;
 	filters->count++;
-	if (header->tcm_handle != FILTER_HANDLE || TC_H_MAJ(header->tcm_info) >> 16 != FILTER_PRIORITY)
+	if (header->tcm_handle != filters->side->handle || TC_H_MAJ(header->tcm_info) >> 16 != FILTER_PRIORITY)
 		return 0;
 	filters->is_taken = true;
 	mnl_attr_parse(message, sizeof(*header), take_attribute, filters);
@@ -123,16 +125,16 @@ static int find_filter(const struct clsact *clsact)
 static bool is_on_ingress(const struct clsact *clsact, uint32_t program_id)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)clsact->ifindex, .attach_point = BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, options, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
+	LIBBPF_OPTS(bpf_tc_opts, options, .handle = side_of(clsact)->handle, .priority = FILTER_PRIORITY);
 
 	return bpf_tc_query(&hook, &options) == 0 && options.prog_id == program_id;
 }
 
 int clsact_attach(const struct clsact *clsact, int program_fd)
 {
-	LIBBPF_OPTS(bpf_tc_opts, place, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
+	LIBBPF_OPTS(bpf_tc_opts, place, .handle = side_of(clsact)->handle, .priority = FILTER_PRIORITY);
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)clsact->ifindex, .attach_point = side_of(clsact)->point);
-	LIBBPF_OPTS(bpf_tc_opts, options, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY, .prog_fd = program_fd);
+	LIBBPF_OPTS(bpf_tc_opts, options, .handle = side_of(clsact)->handle, .priority = FILTER_PRIORITY, .prog_fd = program_fd);
 	char mark[PATH_MAX];
 	int r;
 
@@ -151,7 +153,7 @@ int clsact_attach(const struct clsact *clsact, int program_fd)
 	r = bpf_tc_attach(&hook, &options);
 	if (r < 0)
 		return r;
-	if (!clsact->is_ingress && is_on_ingress(clsact, options.prog_id)) {
+	if (clsact->side == ATTACH_EGRESS && is_on_ingress(clsact, options.prog_id)) {
 		bpf_tc_detach(&hook, &place);
 		return -EBUSY;
 	}
@@ -163,23 +165,27 @@ int clsact_attach(const struct clsact *clsact, int program_fd)
 /* In doubt there are filters of others. */
 static bool is_unused(const struct clsact *clsact)
 {
-	static const struct side *const sides[] = { &ingress, &egress };
+	static const enum attach_side both[] = { ATTACH_GATEWAY, ATTACH_EGRESS };
 
-	for (size_t i = 0; i < sizeof(sides) / sizeof(sides[0]); i++) {
+	for (size_t i = 0; i < sizeof(both) / sizeof(both[0]); i++) {
 		struct filters filters;
 
-		if (list_filters(clsact, sides[i], &filters) < 0 || filters.count > 0)
+		if (list_filters(clsact, &sides[both[i]], &filters) < 0 || filters.count > 0)
 			return false;
 	}
 	return true;
 }
 
-static bool is_our_other_side_used(const struct clsact *clsact)
+static bool has_another_filter_of_ours(const struct clsact *clsact)
 {
 	char mark[PATH_MAX];
 
-	format_mark(mark, clsact, clsact->is_ingress ? egress.mark : ingress.mark);
-	return access(mark, F_OK) == 0;
+	for (enum attach_side side = 0; side < ATTACH_SIDES; side++) {
+		format_mark(mark, clsact, sides[side].mark);
+		if (side != clsact->side && access(mark, F_OK) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* Remove the qdisc if the mark says that it is ours, and nobody uses it any more. */
@@ -190,7 +196,7 @@ static void remove_qdisc(const struct clsact *clsact)
 	char mark[PATH_MAX];
 
 	format_mark(mark, clsact, "qdisc");
-	if (is_our_other_side_used(clsact) || rmdir(mark) < 0 || !is_unused(clsact))
+	if (has_another_filter_of_ours(clsact) || rmdir(mark) < 0 || !is_unused(clsact))
 		return;
 	bpf_tc_hook_destroy(&hook);
 }
@@ -198,7 +204,7 @@ static void remove_qdisc(const struct clsact *clsact)
 int clsact_detach(const struct clsact *clsact)
 {
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)clsact->ifindex, .attach_point = side_of(clsact)->point);
-	LIBBPF_OPTS(bpf_tc_opts, options, .handle = FILTER_HANDLE, .priority = FILTER_PRIORITY);
+	LIBBPF_OPTS(bpf_tc_opts, options, .handle = side_of(clsact)->handle, .priority = FILTER_PRIORITY);
 	char mark[PATH_MAX];
 	int r = find_filter(clsact);
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The older hook for interfaces, for kernels before 6.6: a filter on one side of a clsact qdisc.
+ * The older hook for interfaces, for kernels before 6.6: filters of a clsact qdisc.
  * It stays by itself until it is removed or the device goes. Ours is known by its place and its program's
  * name, which needs no capability and no pin, so on these kernels there is one instance for a namespace.
  *
- * Empty directories in pin_dir remember what was done: clsact-NETNS-IFINDEX and ingress-NETNS-IFINDEX that
- * there is a filter of ours on egress and on ingress, qdisc-NETNS-IFINDEX that the qdisc was made by us and is
- * to go with the last of them.
+ * Empty directories in pin_dir remember what was done: clsact-NETNS-IFINDEX, ingress-NETNS-IFINDEX and
+ * responses-NETNS-IFINDEX that there is a filter of ours with the egress, the gateway and the response program,
+ * qdisc-NETNS-IFINDEX that the qdisc was made by us and is to go with the last of them.
  */
 #ifndef STUBSIEVE_CLSACT_H
 #define STUBSIEVE_CLSACT_H
@@ -14,11 +14,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "pins.h"
+
 struct clsact {
 	const char *pin_dir;
 	uint32_t netns;   /* inode number of the calling thread's network namespace */
 	uint32_t ifindex;
-	bool is_ingress;  /* the gateway program's side, not the egress program's */
+	enum attach_side side;
 };
 
 /*

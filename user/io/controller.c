@@ -87,7 +87,7 @@ static void make_policy(struct controller *controller)
 }
 
 /* Of the pins of an earlier controller, those that this one has taken over. */
-static bool keep_wanted(const struct attach_pin *pin, void *data)
+static bool keep_wanted(const struct pin *pin, void *data)
 {
 	const struct controller *controller = data;
 
@@ -149,6 +149,7 @@ static int load(struct controller *controller, struct error *error)
 		.max_netns = config->max_netns,
 		.sensor = controller->scope.uses_sensor,
 		.gateway = config->gateway_count > 0,
+		.results = config->results == CONFIG_RESULTS_COVERED,
 	};
 	int r;
 
@@ -219,7 +220,7 @@ static int tidy(struct controller *controller, struct error *error)
 	struct follower *own = namespaces_find(&controller->namespaces, controller->namespaces.own);
 	int r;
 
-	r = attach_sweep(pin_dir, keep_wanted, controller, error);
+	r = pins_sweep(pin_dir, keep_wanted, controller, error);
 	if (r == 0)
 		r = attach_remove_clsact(pin_dir, &own->namespace.attachments, error);
 	if (r == 0)

@@ -144,6 +144,7 @@ int namespace_open(struct namespace *namespace, const struct config *config, str
 			.netns = inum,
 			.order = config->order,
 			.filters = config->action == SIEVE_ACTION_ANSWER || config->action == SIEVE_ACTION_DROP,
+			.results = config->results == CONFIG_RESULTS_COVERED,
 			.gateways = config->gateways,
 			.gateway_count = is_own ? config->gateway_count : 0,
 			.most = is_own ? UINT32_MAX : INTERFACES_MAX,
@@ -205,7 +206,7 @@ int namespace_attach(struct namespace *namespace, bool has_tcx, struct error *er
 	struct attachments *attachments = &namespace->attachments;
 	int r;
 
-	namespace->attaches = attachments->filters || attachments->gateway_count > 0;
+	namespace->attaches = attachments->filters || attachments->results || attachments->gateway_count > 0;
 	attachments->has_tcx = has_tcx;
 	if (!namespace->attaches)
 		return 0;

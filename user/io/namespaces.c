@@ -392,7 +392,7 @@ static void check_gateways(const struct attachments *attachments)
 
 		for (size_t k = 0; !is_there && k < attachments->count; k++)
 			is_there = strcmp(attachments->entries[k].link.name, pattern) == 0 &&
-				   attachments->entries[k].side[ATTACH_INGRESS].hook != ATTACH_NONE;
+				   attachments->entries[k].side[ATTACH_GATEWAY].hook != ATTACH_NONE;
 		if (!is_there)
 			fprintf(stderr, "stubsieve: there is no interface %s that can be a gateway yet; it is one as soon as it is made\n",
 				pattern);
@@ -624,7 +624,7 @@ uint64_t namespaces_due(const struct namespaces *namespaces, uint64_t now)
 	return due;
 }
 
-bool namespaces_want(const struct namespaces *namespaces, const struct attach_pin *pin)
+bool namespaces_want(const struct namespaces *namespaces, const struct pin *pin)
 {
 	struct follower *follower = namespaces_find(namespaces, pin->netns);
 

@@ -103,6 +103,6 @@ int namespaces_enter(struct namespaces *namespaces, const struct follower *follo
 void namespaces_leave(struct namespaces *namespaces);
 
 /* Is the pinned link one that hangs in a namespace that is followed? */
-bool namespaces_want(const struct namespaces *namespaces, const struct attach_pin *pin);
+bool namespaces_want(const struct namespaces *namespaces, const struct pin *pin);
 
 #endif

@@ -208,6 +208,8 @@ static int choose(struct stubsieve_bpf *skeleton, const struct programs_request 
 	bpf_program__set_autoload(skeleton->progs.sieve_cgroup, by_cgroup);
 	bpf_program__set_autoload(skeleton->progs.sieve_sensor, request->sensor);
 	bpf_program__set_autoload(skeleton->progs.sieve_gateway, request->gateway);
+	bpf_program__set_autoload(skeleton->progs.sieve_results, request->results);
+	bpf_map__set_autocreate(skeleton->maps.coverage, request->results);
 	bpf_map__set_autocreate(skeleton->maps.announced, request->sensor);
 	skeleton->rodata->policy = *request->policy;
 	summarize_names(skeleton, request);
@@ -290,6 +292,11 @@ int programs_sensor_fd(const struct programs *programs)
 int programs_gateway_fd(const struct programs *programs)
 {
 	return bpf_program__fd(programs->skeleton->progs.sieve_gateway);
+}
+
+int programs_results_fd(const struct programs *programs)
+{
+	return bpf_program__fd(programs->skeleton->progs.sieve_results);
 }
 
 /* "NAME-VERSION", of any version. */

@@ -27,6 +27,7 @@ struct programs_request {
 	uint32_t max_netns; /* entries of the map `netns`, at least 1 */
 	bool sensor;        /* tell of unknown namespaces */
 	bool gateway;       /* answer on the ingress side, too */
+	bool results;       /* take addresses without a route out of responses */
 };
 
 /*
@@ -46,6 +47,7 @@ int programs_egress_fd(const struct programs *programs);
 int programs_cgroup_fd(const struct programs *programs);
 int programs_sensor_fd(const struct programs *programs);
 int programs_gateway_fd(const struct programs *programs);
+int programs_results_fd(const struct programs *programs);
 
 /* Remove the pins of the maps in pin_dir, of whatever version. */
 int programs_unpin(const char *pin_dir, struct error *error);

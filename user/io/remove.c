@@ -19,7 +19,7 @@
 /* The mark of a clsact filter or qdisc: in which namespace it is, 0 if the name is of something else. */
 static uint32_t netns_of_mark(const char *name)
 {
-	static const char *const kinds[] = { "clsact", "ingress", "qdisc" };
+	static const char *const kinds[] = { "clsact", "ingress", "responses", "qdisc" };
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		size_t length = strlen(kinds[i]);
@@ -170,7 +170,7 @@ int remove_all(const char *pin_dir, struct error *error)
 {
 	int r;
 
-	r = attach_sweep(pin_dir, NULL, NULL, error);
+	r = pins_sweep(pin_dir, NULL, NULL, error);
 	if (r == 0)
 		r = attach_remove_clsact(pin_dir, NULL, error); /* also those whose marks went with their bpffs */
 	if (r == 0)

@@ -367,7 +367,7 @@ bool scope_refresh(struct scope *scope)
 	return came;
 }
 
-bool scope_wants(const struct scope *scope, const struct attach_pin *pin)
+bool scope_wants(const struct scope *scope, const struct pin *pin)
 {
 	if (!pin->cgroup || !scope_uses_cgroups(scope->config))
 		return false;

@@ -64,7 +64,7 @@ int scope_attach(struct scope *scope, struct programs *programs, struct error *e
 bool scope_refresh(struct scope *scope);
 
 /* Is the pinned link of a cgroup one that the scope asks for? */
-bool scope_wants(const struct scope *scope, const struct attach_pin *pin);
+bool scope_wants(const struct scope *scope, const struct pin *pin);
 
 /* Is the cgroup there, and does what the action needs hang at it, or at a scope above it? */
 bool scope_is_attached(const struct scope *scope, const struct scope_entry *entry);
