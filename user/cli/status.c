@@ -9,6 +9,8 @@
 #include "instance.h"
 #include "options.h"
 
+#define WORDS_SHOWN 10 /* of a key that can have thousands */
+
 static void print_usage(void)
 {
 	fputs("usage: stubsieve status [--json] [--run-dir DIRECTORY]\n"
@@ -63,13 +65,14 @@ static void print_netns(const json_t *netns)
 		putchar('\n');
 }
 
-static void print_counters(json_t *counters)
+/* `total` is shown also where it is 0. */
+static void print_counters(json_t *counters, const char *total)
 {
 	const char *key;
 	json_t *value;
 
 	json_object_foreach(counters, key, value)
-		if (json_is_integer(value) && (json_integer_value(value) > 0 || strcmp(key, "queries") == 0))
+		if (json_is_integer(value) && (json_integer_value(value) > 0 || strcmp(key, total) == 0))
 			printf("  %-16s %12" JSON_INTEGER_FORMAT "\n", key, json_integer_value(value));
 	json_object_foreach(json_object_get(counters, "passed"), key, value)
 		if (json_integer_value(value) > 0)
@@ -110,7 +113,10 @@ static void print_config(const json_t *config)
 		if (json_is_string(value))
 			printf("  %s: %s\n", keys[i].name, json_string_value(value));
 		json_array_foreach(value, k, word)
-			printf("  %s: %s\n", keys[i].name, json_string_value(word));
+			if (k < WORDS_SHOWN)
+				printf("  %s: %s\n", keys[i].name, json_string_value(word));
+		if (json_array_size(value) > WORDS_SHOWN)
+			printf("  %s: ... %zu in all (--json shows them)\n", keys[i].name, json_array_size(value));
 	}
 }
 
@@ -139,7 +145,8 @@ static void print_text(const json_t *status)
 		puts("  no more network namespaces are followed: the queries of others pass (max-netns, or the limit of open files)");
 	json_array_foreach(json_object_get(status, "netns"), i, entry)
 		print_netns(entry);
-	print_counters(json_object_get(status, "counters"));
+	print_counters(json_object_get(status, "counters"), "queries");
+	print_counters(json_object_get(status, "responses"), "responses");
 }
 
 static int show(const struct options *options)

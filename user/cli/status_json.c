@@ -31,6 +31,12 @@ const char *reason_text(enum sieve_reason reason)
 	return reason < SIEVE_REASONS ? reasons[reason].text : NULL;
 }
 
+static const char *const responses[] = {
+#define SIEVE_RESPONSE(name, text) [SIEVE_RESPONSE_##name] = #name,
+#include <stubsieve/responses.def>
+#undef SIEVE_RESPONSE
+};
+
 const char *connectivity_name(enum sieve_connectivity connectivity)
 {
 	static const char *const names[] = {
@@ -74,15 +80,34 @@ static json_t *config_json(const struct config *config)
 	return object;
 }
 
-static json_t *counters_json(struct controller *controller)
+/* What became of responses; where they are not looked at, nothing is counted. */
+static json_t *responses_json(const uint64_t counters[SIEVE_COUNTERS])
+{
+	json_t *object = json_object(), *passed = json_object();
+	uint64_t count = 0;
+
+	for (enum sieve_response response = SIEVE_RESPONSE_NONE + 1; response < SIEVE_RESPONSES; response++) {
+		uint64_t value = counters[SIEVE_COUNTER_RESPONSE + response];
+		bool is_cut = response == SIEVE_RESPONSE_filtered || response == SIEVE_RESPONSE_emptied;
+
+		count += value;
+		set(is_cut ? object : passed, responses[response], json_integer((json_int_t)value));
+	}
+	set(object, "responses", json_integer((json_int_t)count));
+	set(object, "removed_a", json_integer((json_int_t)counters[SIEVE_COUNTER_REMOVED + SIEVE_IPV4]));
+	set(object, "removed_aaaa", json_integer((json_int_t)counters[SIEVE_COUNTER_REMOVED + SIEVE_IPV6]));
+	set(object, "passed", passed);
+	return object;
+}
+
+static json_t *counters_json(const uint64_t counters[SIEVE_COUNTERS])
 {
 	static const char *const groups[] = { "answered", "observed", "dropped", "rejected" };
-	uint64_t counters[SIEVE_COUNTERS] = {}, queries = 0, observed;
 	json_t *object = json_object(), *passed = json_object();
+	uint64_t queries = 0, observed;
 	char name[TEXT_MAX];
 
-	programs_counters(controller->programs, counters);
-	for (size_t i = 0; i < SIEVE_COUNTERS; i++)
+	for (size_t i = 0; i < SIEVE_COUNTER_REMOVED; i++)
 		queries += counters[i];
 	set(object, "queries", json_integer((json_int_t)queries));
 	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
@@ -216,9 +241,10 @@ static json_t *cgroups_json(const struct scope *scope)
 
 json_t *status_json(struct controller *controller)
 {
-	uint64_t now = clock_monotonic_ns(), beat = now;
+	uint64_t now = clock_monotonic_ns(), beat = now, counters[SIEVE_COUNTERS] = {};
 	json_t *object = json_object();
 
+	programs_counters(controller->programs, counters);
 	programs_last_beat(controller->programs, &beat);
 	set(object, "running", json_true());
 	set(object, "pid", json_integer(controller->pid));
@@ -232,7 +258,9 @@ json_t *status_json(struct controller *controller)
 	set(object, "netns_full", json_boolean(controller->namespaces.is_refusing));
 	set(object, "netns_refused", json_integer((json_int_t)controller->namespaces.refused));
 	set(object, "cgroups", cgroups_json(&controller->scope));
-	set(object, "counters", counters_json(controller));
+	set(object, "counters", counters_json(counters));
+	if (controller->config->results == CONFIG_RESULTS_COVERED)
+		set(object, "responses", responses_json(counters));
 	set(object, "config", config_json(controller->config));
 	return object;
 }
