@@ -17,6 +17,12 @@
 #define SIEVE_NAMES_MAX 16384
 #define SIEVE_ANNOUNCED_MAX 4096
 
+/*
+ * A trie takes memory for the entries that it has, at most 192 octets for each, so the bound is no price but what all
+ * namespaces together can make of the kernel's memory: 192 MiB.
+ */
+#define SIEVE_COVERAGE_MAX (1 << 20)
+
 /* What the packet is to us. */
 enum sieve_kind {
 	SIEVE_KIND_OTHER, /* not DNS: pass, uncounted */
@@ -106,12 +112,7 @@ struct {
 	__uint(max_entries, 65536);
 } events SEC(".maps");
 
-/*
- * The prefixes of all namespaces. Memory is taken for each when it is added, so the limit costs nothing; the
- * controller's own for each namespace is lower.
- */
-#define SIEVE_COVERAGE_MAX 4194304
-
+/* Made where `results` is `covered` alone. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(max_entries, SIEVE_COVERAGE_MAX);

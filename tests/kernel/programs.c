@@ -105,9 +105,42 @@ static void as_many_namespaces_as_asked_for_have_a_place(void **state)
 	}
 }
 
+static struct programs *load_with_coverage(bool coverage)
+{
+	return load_programs_as(SIEVE_ACTION_ANSWER, (struct programs_request){
+		.pin_dir = pin_dir, .max_netns = SANDBOX_NETNS_MAX, .coverage = coverage });
+}
+
+static bool is_pinned(const char *name)
+{
+	char path[2 * PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s-%d", pin_dir, name, SIEVE_ABI_VERSION);
+	return access(path, F_OK) == 0;
+}
+
+/* It goes with the first controller that does without. */
+static void the_map_of_prefixes_is_there_where_it_is_asked_for(void **state)
+{
+	struct programs *programs;
+	struct error error;
+
+	(void)state;
+	for (int asked = 0; asked < 4; asked++) {
+		programs = load_with_coverage(asked & 1);
+		assert_int_equal(programs_coverage_fd(programs) >= 0, asked & 1);
+		assert_int_equal(is_pinned("coverage"), asked & 1);
+		assert_true(is_pinned("netns"));
+		programs_free(programs);
+	}
+	assert_true(is_pinned("coverage"));
+	assert_int_equal(programs_unpin(pin_dir, &error), 0);
+	assert_false(is_pinned("coverage"));
+}
+
 static void maps_are_pinned_for_root_and_nothing_else_is(void **state)
 {
-	struct programs *programs = load_programs(SIEVE_ACTION_ANSWER, pin_dir);
+	struct programs *programs = load_with_coverage(true);
 	DIR *directory = opendir(pin_dir);
 	struct dirent *entry;
 	size_t count = 0, pins = 0;
@@ -115,7 +148,7 @@ static void maps_are_pinned_for_root_and_nothing_else_is(void **state)
 	(void)state;
 	while (programs_pin_names[count])
 		close(open_pin(programs_pin_names[count++]));
-	assert_int_equal(count, 6);
+	assert_int_equal(count, 7);
 	while ((entry = readdir(directory))) {
 		struct stat status;
 
@@ -704,6 +737,7 @@ int main(void)
 		cmocka_unit_test_setup(every_action_loads_only_what_it_needs, fresh_instance),
 		cmocka_unit_test_setup(sensor_and_gateway_are_loaded_where_they_are_asked_for, fresh_instance),
 		cmocka_unit_test_setup(as_many_namespaces_as_asked_for_have_a_place, fresh_instance),
+		cmocka_unit_test_setup(the_map_of_prefixes_is_there_where_it_is_asked_for, fresh_instance),
 		cmocka_unit_test_setup(maps_are_pinned_for_root_and_nothing_else_is, fresh_instance),
 		cmocka_unit_test_setup(counters_are_sums_over_all_cpus, fresh_instance),
 		cmocka_unit_test_setup(a_later_controller_goes_on_with_the_maps, fresh_instance),

@@ -27,7 +27,8 @@ struct programs {
 	int cpus;
 };
 
-const char *const programs_pin_names[] = { "netns", "cgroups", "names", "heartbeat", "counters", "events", NULL };
+const char *const programs_pin_names[] = { "netns", "cgroups", "names", "heartbeat", "counters", "events", "coverage",
+					    NULL };
 
 /* What libbpf last complained of, to be quoted in an error. */
 static char complaint[256];
@@ -117,6 +118,10 @@ static int set_pins(struct bpf_object *object, const char *pin_dir)
 		int r;
 
 		pin_path(path, pin_dir, programs_pin_names[i]);
+		if (!bpf_map__autocreate(map)) {
+			unlink(path); /* programs of an earlier controller keep it until they are replaced */
+			continue;
+		}
 		unpin_unlike(map, path);
 		r = bpf_map__set_pin_path(map, path);
 		if (r < 0)
@@ -297,6 +302,11 @@ int programs_gateway_fd(const struct programs *programs)
 int programs_results_fd(const struct programs *programs)
 {
 	return bpf_program__fd(programs->skeleton->progs.sieve_results);
+}
+
+int programs_coverage_fd(const struct programs *programs)
+{
+	return bpf_map__autocreate(programs->skeleton->maps.coverage) ? bpf_map__fd(programs->skeleton->maps.coverage) : -1;
 }
 
 /* "NAME-VERSION", of any version. */

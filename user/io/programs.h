@@ -49,10 +49,13 @@ int programs_sensor_fd(const struct programs *programs);
 int programs_gateway_fd(const struct programs *programs);
 int programs_results_fd(const struct programs *programs);
 
+/* The map `coverage`, for coverage_map.h; owned likewise, negative where it was not asked for. */
+int programs_coverage_fd(const struct programs *programs);
+
 /* Remove the pins of the maps in pin_dir, of whatever version. */
 int programs_unpin(const char *pin_dir, struct error *error);
 
-/* The maps that are pinned, as NAME-VERSION with SIEVE_ABI_VERSION; NULL at the end. */
+/* The maps that are pinned, if they are there, as NAME-VERSION with SIEVE_ABI_VERSION; NULL at the end. */
 extern const char *const programs_pin_names[];
 
 /*
