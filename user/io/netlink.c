@@ -114,18 +114,20 @@ static int take_message(struct netlink_dumps *dumps, const struct nlmsghdr *mess
 	}
 }
 
-static int take_answers(struct netlink_dumps *dumps, const struct taker *taker)
+/* Returns 0 when the dump is over or stopped, 1 when the time is. */
+static int take_answers(struct netlink_dumps *dumps, const struct taker *taker, uint64_t until_ns)
 {
 	_Alignas(struct nlmsghdr) char buffer[DUMP_BUFFER];
 
 	for (;;) {
 		const struct nlmsghdr *message = (const struct nlmsghdr *)buffer;
 		ssize_t length = netlink_receive(dumps->fd, buffer, sizeof(buffer));
+		uint64_t now = clock_thread_cpu_ns();
 		int left = (int)length;
 
 		if (length < 0)
 			return length == -EAGAIN ? -EPROTO : (int)length; /* no more comes, and it was not the end */
-		if (clock_thread_cpu_ns() > dumps->deadline)
+		if (now > dumps->deadline)
 			return -ETIMEDOUT;
 		for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
 			int r = take_message(dumps, message, taker);
@@ -135,6 +137,8 @@ static int take_answers(struct netlink_dumps *dumps, const struct taker *taker)
 		}
 		if (left != 0)
 			return -EBADMSG;
+		if (now >= until_ns)
+			return 1;
 	}
 }
 
@@ -199,10 +203,8 @@ struct nlmsghdr *netlink_dump_request(void *buffer, uint16_t type)
 	return request;
 }
 
-int netlink_dumps_next(struct netlink_dumps *dumps, const struct nlmsghdr *request, uint16_t answer,
-		       netlink_handler handler, void *data)
+int netlink_dumps_begin(struct netlink_dumps *dumps, const struct nlmsghdr *request)
 {
-	const struct taker taker = { answer, handler, data };
 	int r = make_ready(dumps);
 
 	if (r < 0)
@@ -210,7 +212,23 @@ int netlink_dumps_next(struct netlink_dumps *dumps, const struct nlmsghdr *reque
 	if (send(dumps->fd, request, request->nlmsg_len, 0) < 0)
 		return -errno;
 	dumps->is_busy = true;
-	return take_answers(dumps, &taker);
+	return 0;
+}
+
+int netlink_dumps_take(struct netlink_dumps *dumps, uint16_t answer, netlink_handler handler, void *data,
+		       uint64_t until_ns)
+{
+	const struct taker taker = { answer, handler, data };
+
+	return take_answers(dumps, &taker, until_ns);
+}
+
+int netlink_dumps_next(struct netlink_dumps *dumps, const struct nlmsghdr *request, uint16_t answer,
+		       netlink_handler handler, void *data)
+{
+	int r = netlink_dumps_begin(dumps, request);
+
+	return r < 0 ? r : netlink_dumps_take(dumps, answer, handler, data, UINT64_MAX);
 }
 
 int netlink_dump(const struct nlmsghdr *request, uint16_t answer, netlink_handler handler, void *data)

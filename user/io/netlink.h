@@ -56,6 +56,15 @@ struct nlmsghdr *netlink_dump_request(void *buffer, uint16_t type);
 int netlink_dumps_next(struct netlink_dumps *dumps, const struct nlmsghdr *request, uint16_t answer,
 		       netlink_handler handler, void *data);
 
+/*
+ * The same in parts: begin a dump, and take what there is of it until the time is over (CLOCK_THREAD_CPUTIME_ID, ns).
+ * Returns 1 as long as more is to come, 0 when the dump is over or was left by the handler. What comes later is what
+ * is there then, so a dump in parts is none of a single moment.
+ */
+int netlink_dumps_begin(struct netlink_dumps *dumps, const struct nlmsghdr *request);
+int netlink_dumps_take(struct netlink_dumps *dumps, uint16_t answer, netlink_handler handler, void *data,
+		       uint64_t until_ns);
+
 /* The only dump on a socket of its own. */
 int netlink_dump(const struct nlmsghdr *request, uint16_t answer, netlink_handler handler, void *data);
 

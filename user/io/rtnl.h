@@ -59,4 +59,24 @@ struct rtnl_request {
  */
 int rtnl_survey(const struct rtnl_request *request, struct connectivity *ret_connectivity);
 
+/*
+ * All unicast routes of one family, counting or not, and of one protocol (RTPROT_UNSPEC: any), in parts: the dump
+ * stays open between two reads, on a socket of its own that belongs to the namespace in which it was opened, wherever
+ * the thread is then. What the request points to has to stay; of its policy nothing matters here.
+ */
+struct rtnl_routes;
+
+int rtnl_routes_open(const struct rtnl_request *request, enum sieve_family family, uint8_t protocol,
+		     struct rtnl_routes **ret_routes);
+void rtnl_routes_close(struct rtnl_routes *routes); /* NULL is fine */
+
+/* Returns 0 to go on, 1 to leave the dump, or -errno. */
+typedef int (*rtnl_route_callback)(const struct route *route, void *data);
+
+/*
+ * Read for about so long (CPU time). 1: there is more; 0: that was all, or the callback left it; -errno as of
+ * rtnl_survey(). A change in the kernel's tables between two reads need not be an error.
+ */
+int rtnl_routes_read(struct rtnl_routes *routes, uint64_t slice_ns, rtnl_route_callback callback, void *data);
+
 #endif
