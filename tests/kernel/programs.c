@@ -108,7 +108,7 @@ static void as_many_namespaces_as_asked_for_have_a_place(void **state)
 static struct programs *load_with_coverage(bool coverage)
 {
 	return load_programs_as(SIEVE_ACTION_ANSWER, (struct programs_request){
-		.pin_dir = pin_dir, .max_netns = SANDBOX_NETNS_MAX, .coverage = coverage });
+		.pin_dir = pin_dir, .max_netns = SANDBOX_NETNS_MAX, .results = coverage });
 }
 
 static bool is_pinned(const char *name)
