@@ -3,7 +3,7 @@ BENCH_TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tools/bench/*.c))
 
 $(BUILD)/tools/bench/%: tools/bench/%.c $(IO_OBJECTS) $(CORE_OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(IO_INCLUDES) -o $@ $< $(IO_OBJECTS) $(CORE_OBJECTS) $(LIB_LDLIBS)
+	$(CC) $(ALL_CFLAGS) $(IO_INCLUDES) -Itests -o $@ $< $(IO_OBJECTS) $(CORE_OBJECTS) $(LIB_LDLIBS) $(CMOCKA_LDLIBS)
 
 .PHONY: bench
 bench: $(BUILD)/stubsieve $(BENCH_TOOLS)
