@@ -45,8 +45,40 @@ static void print_family(const char *title, const json_t *netns, const char *key
 		printf("          what %s has of it does not count (ignore-interface)\n", text_of(family, "ignored"));
 }
 
+/* What `results = covered` removes. */
+static void print_coverage(const char *title, const json_t *coverage)
+{
+	static const struct {
+		const char *reason, *text;
+	} reasons[] = {
+		{ "unknown", "not looked at yet" },
+		{ "covered", "what is found acts when it has settled" },
+		{ "families", "the family is not to be touched" },
+		{ "alone", "the other family is missing" },
+		{ "nat64", "the network may translate them" },
+		{ "default", "all have a route" },
+		{ "unclean", "the routes could not be looked at" },
+		{ "too-many", "too many prefixes" },
+		{ "too-long", "too many routes to look through" },
+		{ "map-full", "no room for the prefixes" },
+	};
+	const char *reason = text_of(coverage, "reason"), *text = reason;
+
+	if (strcmp(text_of(coverage, "mode"), "listed") == 0) {
+		printf("    %s addresses in responses: those in %" JSON_INTEGER_FORMAT " prefixes stay%s\n", title,
+		       json_integer_value(json_object_get(coverage, "prefixes")),
+		       json_is_true(json_object_get(coverage, "settling")) ? ", soon fewer" : "");
+		return;
+	}
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+		if (strcmp(reason, reasons[i].reason) == 0)
+			text = reasons[i].text;
+	printf("    %s addresses in responses: all stay (%s)\n", title, text);
+}
+
 static void print_netns(const json_t *netns)
 {
+	const json_t *coverage = json_object_get(netns, "coverage");
 	const char *name = json_string_value(json_object_get(netns, "name"));
 	const char *cgroup = json_string_value(json_object_get(netns, "cgroup"));
 	const json_t *interface;
@@ -58,6 +90,10 @@ static void print_netns(const json_t *netns)
 	       json_is_true(json_object_get(netns, "overrun")) ? ", overrun: too many routes to look through, so all queries pass" : "");
 	print_family("IPv4", netns, "ipv4", "a");
 	print_family("IPv6", netns, "ipv6", "aaaa");
+	if (coverage) {
+		print_coverage("IPv4", json_object_get(coverage, "ipv4"));
+		print_coverage("IPv6", json_object_get(coverage, "ipv6"));
+	}
 	json_array_foreach(json_object_get(netns, "interfaces"), i, interface)
 		printf("%s%s (%s%s)", i ? ", " : "    interfaces: ", text_of(interface, "name"), text_of(interface, "hook"),
 		       json_is_true(json_object_get(interface, "gateway")) ? ", gateway" : "");

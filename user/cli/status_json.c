@@ -171,6 +171,25 @@ static void set_state(json_t *object, const struct namespace *namespace)
 	set(object, "overruns", json_integer((json_int_t)namespace->overruns));
 }
 
+static json_t *coverage_json(const struct namespace *namespace, enum sieve_family family)
+{
+	static const char *const modes[] = {
+		[SIEVE_COVERAGE_UNKNOWN] = "unknown", [SIEVE_COVERAGE_ALL] = "all", [SIEVE_COVERAGE_LISTED] = "listed",
+	};
+	const struct coverage *coverage = namespace->coverage;
+
+	return json_pack("{s:s, s:I, s:s, s:b}", "mode", modes[namespace->published.coverage[family]], "prefixes",
+			 (json_int_t)coverage_count(coverage, family), "reason",
+			 listing_name(coverage->family[family].decided), "settling", coverage_is_settling(coverage, family));
+}
+
+static void set_coverage(json_t *object, const struct namespace *namespace)
+{
+	if (namespace->coverage)
+		set(object, "coverage", json_pack("{s:o, s:o}", "ipv4", coverage_json(namespace, SIEVE_IPV4), "ipv6",
+						  coverage_json(namespace, SIEVE_IPV6)));
+}
+
 /* What is there now; where that cannot be seen in time, what the last survey for the verdict saw. */
 static struct connectivity look(struct namespaces *namespaces, const struct follower *follower, uint64_t deadline)
 {
@@ -196,6 +215,7 @@ static json_t *follower_json(struct namespaces *namespaces, const struct followe
 	set_state(object, namespace);
 	set(object, "ipv4", connectivity_json_witnessed(&detail.family[SIEVE_IPV4]));
 	set(object, "ipv6", connectivity_json_witnessed(&detail.family[SIEVE_IPV6]));
+	set_coverage(object, namespace);
 	set(object, "interfaces", interfaces_json(&namespace->attachments));
 	return object;
 }

@@ -20,6 +20,7 @@
 #include "attach.h"
 #include "cleanup.h"
 #include "clock.h"
+#include "coverage_turns.h"
 #include "instance.h"
 #include "netns.h"
 #include "remove.h"
@@ -230,6 +231,8 @@ static int tidy(struct controller *controller, struct error *error)
 	r = scope_publish(&controller->scope, false);
 	if (r == 0)
 		r = programs_forget_other_netns(controller->programs, is_followed, controller);
+	if (r == 0)
+		coverage_turns_sweep(&controller->namespaces);
 	return r < 0 ? fail(error, -r, "cannot write the maps in %s: %s", pin_dir, strerror(-r)) : 0;
 }
 

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "clock.h"
+
 static struct sieve_prefix key_of(uint32_t netns, const struct prefix *prefix)
 {
 	struct sieve_prefix key = {
@@ -18,17 +20,23 @@ static struct sieve_prefix key_of(uint32_t netns, const struct prefix *prefix)
 	return key;
 }
 
+/* At most so many in one call. */
+#define BATCH 256
+
 static void make_keys(uint32_t netns, const struct prefix *prefixes, size_t count, struct sieve_prefix *ret_keys)
 {
 	for (size_t i = 0; i < count; i++)
 		ret_keys[i] = key_of(netns, &prefixes[i]);
 }
 
-/* Tries take batches since Linux 5.13. One by one is also the way to learn which one fails, and why. */
-int coverage_map_add(int fd, uint32_t netns, const struct prefix *prefixes, size_t count)
+/*
+ * Tries take batches since Linux 5.13. Where one does not go through, for whatever reason, each goes by itself: to add
+ * what is there, or to remove what is not, is no error.
+ */
+static int add(int fd, uint32_t netns, const struct prefix *prefixes, size_t count)
 {
-	static const __u8 values[COVERAGE_MAP_BATCH];
-	struct sieve_prefix keys[COVERAGE_MAP_BATCH];
+	static const __u8 values[BATCH];
+	struct sieve_prefix keys[BATCH];
 	__u32 done = (__u32)count;
 
 	make_keys(netns, prefixes, count, keys);
@@ -40,9 +48,9 @@ int coverage_map_add(int fd, uint32_t netns, const struct prefix *prefixes, size
 	return 0;
 }
 
-int coverage_map_remove(int fd, uint32_t netns, const struct prefix *prefixes, size_t count)
+static int take_out(int fd, uint32_t netns, const struct prefix *prefixes, size_t count)
 {
-	struct sieve_prefix keys[COVERAGE_MAP_BATCH];
+	struct sieve_prefix keys[BATCH];
 	__u32 done = (__u32)count;
 
 	make_keys(netns, prefixes, count, keys);
@@ -52,6 +60,96 @@ int coverage_map_remove(int fd, uint32_t netns, const struct prefix *prefixes, s
 		if (bpf_map_delete_elem(fd, &keys[i]) < 0 && errno != ENOENT)
 			return -errno;
 	return 0;
+}
+
+void coverage_list_init(struct coverage_list *list, enum sieve_family family)
+{
+	*list = (struct coverage_list){ .listed = { .family = family }, .target = { .family = family } };
+}
+
+void coverage_list_free(struct coverage_list *list)
+{
+	prefix_set_free(&list->listed);
+	prefix_set_free(&list->target);
+}
+
+void coverage_list_aim(struct coverage_list *list, struct prefix_set *target)
+{
+	list->target = *target;
+	*target = (struct prefix_set){ .family = list->target.family };
+	list->walk = (struct prefix_walk){};
+	list->phase = COVERAGE_ADDING;
+}
+
+static void enter_phase(struct coverage_list *list, enum coverage_phase phase)
+{
+	list->phase = phase;
+	list->walk = (struct prefix_walk){};
+}
+
+int coverage_list_add(struct coverage_list *list, const struct coverage_place *place)
+{
+	struct prefix prefixes[BATCH];
+
+	do {
+		size_t count = prefix_set_missing(&list->target, &list->listed, &list->walk, prefixes, BATCH);
+		int r = count > 0 ? add(place->fd, place->netns, prefixes, count) : 0;
+
+		if (count == 0 || r < 0) {
+			enter_phase(list, r < 0 ? COVERAGE_UNDOING : COVERAGE_REMOVING);
+			return r;
+		}
+	} while (clock_thread_cpu_ns() < place->until);
+	return 1;
+}
+
+static void rest(struct coverage_list *list)
+{
+	if (list->phase == COVERAGE_REMOVING) {
+		struct prefix_set old = list->listed;
+
+		list->listed = list->target;
+		list->target = old;
+	}
+	prefix_set_free(&list->target);
+	list->phase = COVERAGE_RESTING;
+}
+
+void coverage_list_remove(struct coverage_list *list, const struct coverage_place *place)
+{
+	bool undoes = list->phase == COVERAGE_UNDOING;
+	const struct prefix_set *from = undoes ? &list->target : &list->listed;
+	const struct prefix_set *to = undoes ? &list->listed : &list->target;
+	struct prefix prefixes[BATCH];
+
+	do {
+		size_t count = prefix_set_missing(from, to, &list->walk, prefixes, BATCH);
+
+		if (count == 0) {
+			rest(list);
+			return;
+		}
+		take_out(place->fd, place->netns, prefixes, count);
+	} while (clock_thread_cpu_ns() < place->until);
+}
+
+void coverage_list_withdraw(struct coverage_list *list, const struct coverage_place *place)
+{
+	struct coverage_place all = { .fd = place->fd, .netns = place->netns, .until = UINT64_MAX };
+	struct prefix_set none = { .family = list->listed.family };
+
+	if (list->phase != COVERAGE_RESTING) {
+		enter_phase(list, COVERAGE_UNDOING);
+		coverage_list_remove(list, &all);
+	}
+	coverage_list_aim(list, &none);
+	enter_phase(list, COVERAGE_REMOVING);
+	coverage_list_remove(list, &all);
+}
+
+bool coverage_list_has(const struct coverage_list *list, const struct prefix *prefix)
+{
+	return prefix_set_has(&list->listed, prefix) || prefix_set_has(&list->target, prefix);
 }
 
 static bool is_to_stay(const struct sieve_prefix *key, coverage_map_keep keep, void *data)

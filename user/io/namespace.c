@@ -59,6 +59,8 @@ static void publish(struct namespace *namespace, uint64_t now, bool always)
 	settle_publish(&namespace->settle, now, connectivity);
 	for (int family = 0; family < SIEVE_FAMILIES; family++)
 		state.connectivity[family] = (__u8)connectivity[family];
+	if (namespace->coverage)
+		coverage_fill(namespace->coverage, &state);
 	if (!always && memcmp(&state, &namespace->published, sizeof(state)) == 0)
 		return;
 	if (programs_set_netns(namespace->programs, namespace->inum, &state) == 0)
@@ -90,13 +92,25 @@ static int look(struct namespace *namespace, uint32_t generation[SIEVE_FAMILIES]
 	return rtnl_survey(&request, ret_connectivity);
 }
 
-static void take_survey(struct namespace *namespace, const struct connectivity *connectivity, uint64_t now)
+static void take_survey(struct namespace *namespace, const struct connectivity *connectivity,
+			const uint32_t generation[SIEVE_FAMILIES], uint64_t now)
 {
 	enum sieve_connectivity decided[SIEVE_FAMILIES];
 
 	namespace->seen = *connectivity;
 	connectivity_decide(connectivity, &namespace->config->connectivity, decided);
 	settle_clean(&namespace->settle, decided, now);
+	memcpy(namespace->published.generation, generation, sizeof(namespace->published.generation));
+	if (namespace->coverage)
+		coverage_surveyed(namespace->coverage, connectivity, generation, now);
+}
+
+/* Nothing is known until the next clean survey. */
+static void doubt(struct namespace *namespace, uint64_t now)
+{
+	settle_unclean(&namespace->settle);
+	if (namespace->coverage)
+		coverage_doubt(namespace->coverage, now);
 }
 
 static void survey(struct namespace *namespace)
@@ -116,10 +130,9 @@ static void survey(struct namespace *namespace)
 		fprintf(stderr, "stubsieve: looking through the routes of the network namespace %u takes too long, so its queries pass\n",
 			namespace->inum);
 	if (namespace->is_clean) {
-		take_survey(namespace, &connectivity, now);
-		memcpy(namespace->published.generation, generation, sizeof(generation));
+		take_survey(namespace, &connectivity, generation, now);
 	} else {
-		settle_unclean(&namespace->settle);
+		doubt(namespace, now);
 		pace_trigger(&namespace->pace, now);
 	}
 	publish(namespace, now, true);
@@ -129,7 +142,7 @@ int namespace_open(struct namespace *namespace, const struct config *config, str
 		   struct error *error)
 {
 	uint32_t inum = netns_of(0);
-	int r;
+	int r = 0;
 
 	if (inum == 0)
 		return fail(error, errno, "cannot read /proc/thread-self/ns/net: %s; is /proc mounted?", strerror(errno));
@@ -154,7 +167,10 @@ int namespace_open(struct namespace *namespace, const struct config *config, str
 	};
 	namespace->published.cookie = namespace->cookie;
 	settle_init(&namespace->settle, config->settle_ns);
-	r = rtnl_monitor_open(is_own ? OWN_RECEIVE_BUFFER : RECEIVE_BUFFER, &namespace->monitor);
+	if (config->results == CONFIG_RESULTS_COVERED)
+		r = coverage_open(config, programs, inum, is_own, &namespace->coverage);
+	if (r == 0)
+		r = rtnl_monitor_open(is_own ? OWN_RECEIVE_BUFFER : RECEIVE_BUFFER, &namespace->monitor);
 	if (r < 0)
 		return fail(error, -r, "cannot follow the routes of the network namespace %u by rtnetlink: %s", inum,
 			    strerror(-r));
@@ -166,12 +182,22 @@ void namespace_close(struct namespace *namespace)
 {
 	rtnl_monitor_close(namespace->monitor);
 	namespace->monitor = NULL;
+	coverage_close(namespace->coverage);
+	namespace->coverage = NULL;
 	attach_release(&namespace->attachments);
+}
+
+/* From here on its queries pass. */
+void namespace_withdraw(struct namespace *namespace)
+{
+	programs_forget_netns(namespace->programs, namespace->inum);
+	if (namespace->coverage)
+		coverage_withdraw(namespace->coverage);
 }
 
 void namespace_remove(struct namespace *namespace)
 {
-	programs_forget_netns(namespace->programs, namespace->inum); /* from here on its queries pass */
+	namespace_withdraw(namespace);
 	attach_remove(&namespace->attachments);
 }
 
@@ -253,6 +279,8 @@ static void take_message(const struct nlmsghdr *message, void *data)
 
 	if (message->nlmsg_type == RTM_NEWLINK || message->nlmsg_type == RTM_DELLINK)
 		namespace->links_changed = true;
+	if (namespace->coverage)
+		coverage_take_message(namespace->coverage, message, is_after_the_fact(message), reading->now);
 	if (!connectivity_concerns(message, &namespace->seen, &namespace->config->connectivity))
 		return;
 	if (is_after_the_fact(message))
@@ -266,6 +294,8 @@ void namespace_read(struct namespace *namespace, uint64_t now)
 	struct reading reading = { namespace, now };
 	int r = rtnl_monitor_read(namespace->monitor, take_message, &reading);
 
+	if (r == 0 && namespace->is_congested && namespace->coverage)
+		coverage_trigger(namespace->coverage, now);
 	if (r == 0)
 		namespace->is_congested = false;
 	if (r >= 0)
@@ -274,7 +304,7 @@ void namespace_read(struct namespace *namespace, uint64_t now)
 	namespace->overflows++;
 	namespace->is_congested = true;
 	namespace->links_changed = true;
-	settle_unclean(&namespace->settle);
+	doubt(namespace, now);
 	publish(namespace, now, false);
 	namespace_trigger(namespace, now);
 }
@@ -303,6 +333,12 @@ void namespace_work(struct namespace *namespace, uint64_t now)
 		pace_extend(&namespace->pace, now, clock_monotonic_ns());
 	}
 	namespace->work_ns = clock_monotonic_ns() - now;
+}
+
+void namespace_cover(struct namespace *namespace)
+{
+	if (coverage_work(namespace->coverage, &namespace->published))
+		publish(namespace, clock_monotonic_ns(), true);
 }
 
 static bool is_shown_settling(const struct namespace *namespace)

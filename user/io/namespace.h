@@ -14,6 +14,7 @@
 #include "attach.h"
 #include "config.h"
 #include "connectivity.h"
+#include "coverage.h"
 #include "error.h"
 #include "pace.h"
 #include "programs.h"
@@ -41,6 +42,7 @@ struct namespace {
 	 */
 	bool is_congested;
 	struct sieve_netns published;
+	struct coverage *coverage; /* NULL unless `results` is `covered` */
 	bool attaches;
 	bool links_changed;
 	struct attachments attachments;
@@ -52,8 +54,9 @@ struct namespace {
 int namespace_open(struct namespace *namespace, const struct config *config, struct programs *programs, bool is_own,
 		   struct error *error);
 
-/* Take the filter away, and what is published. */
+/* Take the filter away, and what is published; or the latter alone, from wherever the thread is. */
 void namespace_remove(struct namespace *namespace);
+void namespace_withdraw(struct namespace *namespace);
 
 /* What is attached stays. */
 void namespace_close(struct namespace *namespace);
@@ -73,6 +76,9 @@ void namespace_trigger(struct namespace *namespace, uint64_t now);
 /* Do what is due. When there is something to do by itself: namespace_due(), perhaps in the past. */
 void namespace_work(struct namespace *namespace, uint64_t now);
 uint64_t namespace_due(const struct namespace *namespace);
+
+/* One turn of what `results = covered` needs, where coverage_due() says so. */
+void namespace_cover(struct namespace *namespace);
 
 /*
  * Look at everything for people: `default` and `address`, too. It takes as long as the tables are large. 0, or

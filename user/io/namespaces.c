@@ -13,6 +13,7 @@
 
 #include "cleanup.h"
 #include "clock.h"
+#include "coverage_turns.h"
 #include "netns.h"
 
 /* Namespaces are opened for so long before routes are read again, and then for half of the time at most. */
@@ -159,7 +160,7 @@ static int open_follower(struct namespaces *namespaces, int netns_fd, struct fol
 			r = insert(namespaces, follower);
 		if (r < 0) {
 			fail(error, -r, "cannot follow the network namespace %u: %s", follower->namespace.inum, strerror(-r));
-			programs_forget_netns(namespaces->programs, follower->namespace.inum);
+			namespace_withdraw(&follower->namespace);
 		}
 	}
 	if (r < 0) {
@@ -218,7 +219,7 @@ static void let_go(struct namespaces *namespaces, struct follower *follower)
 	if (namespaces_enter(namespaces, follower) == 0)
 		namespace_remove(&follower->namespace);
 	else
-		programs_forget_netns(namespaces->programs, follower->namespace.inum);
+		namespace_withdraw(&follower->namespace);
 	remove_place(namespaces, place);
 	namespaces->is_refusing = false; /* there is room again */
 	namespaces_leave(namespaces);
@@ -598,15 +599,18 @@ void namespaces_work(struct namespaces *namespaces)
 		check_completion(namespaces);
 	if (namespaces->has_orphans && clock_monotonic_ns() >= namespaces->next_search)
 		search(namespaces);
+	coverage_turns_work(namespaces);
 	namespaces_leave(namespaces);
 }
 
 uint64_t namespaces_due(const struct namespaces *namespaces, uint64_t now)
 {
-	uint64_t due = now + CLOCK_SECOND_NS;
+	uint64_t due = now + CLOCK_SECOND_NS, turn = coverage_turns_due(namespaces);
 
 	if (!namespaces->is_complete)
 		return now;
+	if (turn && turn < due)
+		due = turn;
 	if (namespaces->announced_count > 0 && namespaces->next_admission < due)
 		due = namespaces->next_admission;
 	if (namespaces->has_orphans && namespaces->next_search < due)

@@ -50,6 +50,11 @@ struct namespaces {
 	uint64_t refused;     /* how often a namespace was one too many */
 	bool is_refusing;     /* ... and there was no room since */
 	char trouble[512];    /* what was told last, to tell it once */
+	struct {
+		uint64_t free_at; /* nobody's before */
+		bool is_sweeping;
+		struct coverage_map_sweep sweep;
+	} turns; /* coverage_turns.h */
 };
 
 /* Which of its descriptors became readable, as data of epoll_event; anything else is not of namespaces. */

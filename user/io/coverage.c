@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "coverage.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "pace.h"
+
+/* What one turn may take. */
+#define SLICE_NS (2 * CLOCK_MILLISECOND_NS)
+
+/* What one dump may take of a CPU, in the controller's own namespace and in one that any user can have made. */
+#define OWN_BUDGET_NS (5 * CLOCK_SECOND_NS)
+#define OTHER_BUDGET_NS (CLOCK_SECOND_NS / 2)
+
+/* After a look that came to nothing because there is too much of something. */
+#define RETRY_NS (30 * CLOCK_SECOND_NS)
+
+int coverage_open(const struct config *config, struct programs *programs, uint32_t netns, bool is_own,
+		  struct coverage **ret_coverage)
+{
+	struct coverage *coverage = calloc(1, sizeof(*coverage));
+
+	if (!coverage)
+		return -ENOMEM;
+	coverage->config = config;
+	coverage->programs = programs;
+	coverage->netns = netns;
+	coverage->is_own = is_own;
+	for (int family = 0; family < SIEVE_FAMILIES; family++) {
+		struct coverage_family *it = &coverage->family[family];
+
+		coverage_list_init(&it->list, (enum sieve_family)family);
+		it->wanted.family = (enum sieve_family)family;
+	}
+	coverage->worked_at = clock_monotonic_ns();
+	*ret_coverage = coverage;
+	return 0;
+}
+
+void coverage_close(struct coverage *coverage)
+{
+	if (!coverage)
+		return;
+	coverage_look_free(coverage->look);
+	for (int family = 0; family < SIEVE_FAMILIES; family++) {
+		coverage_list_free(&coverage->family[family].list);
+		prefix_set_free(&coverage->family[family].wanted);
+	}
+	free(coverage);
+}
+
+static size_t limit_of(const struct coverage *coverage)
+{
+	return coverage->is_own ? COVERAGE_OWN_MAX : COVERAGE_OTHER_MAX;
+}
+
+static uint64_t later(uint64_t one, uint64_t other)
+{
+	return one > other ? one : other;
+}
+
+static uint64_t earlier(uint64_t one, uint64_t other) /* 0: never */
+{
+	return one && (!other || one < other) ? one : other;
+}
+
+/* When the family is to be looked at, 0: not. A survey comes first. */
+static uint64_t look_due(const struct coverage *coverage, const struct coverage_family *it)
+{
+	uint64_t due = earlier(it->look_at, it->again_at);
+
+	if (!due || it->barred != LISTING_UNKNOWN || !coverage->is_surveyed)
+		return 0;
+	return later(due, later(coverage->free_at, it->not_before));
+}
+
+static void want_look(struct coverage_family *it, bool is_after_the_fact, uint64_t now)
+{
+	if (!it->look_at)
+		it->look_at = now;
+	if (!is_after_the_fact)
+		it->again_at = now + PACE_TRAIL_NS;
+}
+
+static void tell(const struct coverage *coverage, struct coverage_family *it, enum sieve_family family)
+{
+	static const char *const troubles[LISTING_COUNT] = {
+		[LISTING_TOO_MANY] = "more prefixes have a route than can be listed",
+		[LISTING_TOO_LONG] = "looking through the routes takes too long",
+		[LISTING_MAP_FULL] = "the list of prefixes of all network namespaces is full",
+	};
+
+	if (!troubles[it->decided] || it->was_told)
+		return;
+	it->was_told = true;
+	fprintf(stderr, "stubsieve: %s addresses without a route stay in responses in the network namespace %u: %s\n",
+		family == SIEVE_IPV4 ? "IPv4" : "IPv6", coverage->netns, troubles[it->decided]);
+}
+
+/* Every address stays, at once. Takes nothing out of the map yet. */
+static void decide_all(struct coverage *coverage, enum sieve_family family, enum listing why)
+{
+	struct coverage_family *it = &coverage->family[family];
+
+	it->decided = why;
+	it->is_listed = false;
+	it->has_wanted = it->is_widened = false;
+	prefix_set_free(&it->wanted);
+	tell(coverage, it, family);
+}
+
+/* What the last clean look found, listed or not. */
+static const struct prefix_set *found_last(const struct coverage_family *it)
+{
+	return it->has_wanted ? &it->wanted : &it->list.listed;
+}
+
+/* Only the first thing that is known of a family acts at once. Takes over the set. */
+static void decide_covered(struct coverage *coverage, enum sieve_family family, struct prefix_set *set,
+			   const uint32_t generation[SIEVE_FAMILIES], uint64_t now)
+{
+	struct coverage_family *it = &coverage->family[family];
+	bool is_first = it->decided == LISTING_UNKNOWN;
+	bool is_same = it->decided == LISTING_COVERED && prefix_set_equal(set, found_last(it));
+
+	memcpy(it->wanted_generation, generation, sizeof(it->wanted_generation));
+	it->decided = LISTING_COVERED;
+	if (is_same) {
+		prefix_set_free(set);
+		if (!it->has_wanted || it->is_widened) /* the map has all of it */
+			memcpy(it->generation, generation, sizeof(it->generation));
+		return;
+	}
+	it->acts_at = is_first ? now : now + coverage->config->settle_ns;
+	prefix_set_free(&it->wanted);
+	it->wanted = *set;
+	*set = (struct prefix_set){ .family = family };
+	it->has_wanted = true;
+	it->is_widened = false;
+}
+
+/* Was a route added since the last look at the family began? */
+static bool has_moved(const struct coverage *coverage, enum sieve_family family, const uint32_t now[SIEVE_FAMILIES])
+{
+	const struct coverage_look *look = coverage->look;
+	const uint32_t *then = coverage->family[family].wanted_generation;
+
+	if (look && look->request.families & 1U << family)
+		then = look->generation;
+	if (listing_rests_on_ra(&coverage->config->connectivity, family) && now[SIEVE_IPV6] != then[SIEVE_IPV6])
+		return true;
+	return now[family] != then[family];
+}
+
+void coverage_surveyed(struct coverage *coverage, const struct connectivity *seen,
+		       const uint32_t generation[SIEVE_FAMILIES], uint64_t now)
+{
+	const struct config *config = coverage->config;
+
+	coverage->is_surveyed = true;
+	memcpy(coverage->generation, generation, sizeof(coverage->generation));
+	for (enum sieve_family family = 0; family < SIEVE_FAMILIES; family++) {
+		struct coverage_family *it = &coverage->family[family];
+		bool is_fresh = it->decided == LISTING_UNKNOWN || it->barred != LISTING_UNKNOWN;
+		bool is_by_look = it->decided == LISTING_COVERED || it->decided == LISTING_NAT64;
+
+		it->barred = listing_by_survey(seen, &config->connectivity, config->families, family);
+		if (it->barred != LISTING_UNKNOWN)
+			decide_all(coverage, family, it->barred);
+		else if (is_fresh || (is_by_look && has_moved(coverage, family, generation)))
+			want_look(it, true, now);
+	}
+}
+
+void coverage_doubt(struct coverage *coverage, uint64_t now)
+{
+	coverage->is_surveyed = false;
+	coverage_look_free(coverage->look);
+	coverage->look = NULL;
+	for (enum sieve_family family = 0; family < SIEVE_FAMILIES; family++) {
+		struct coverage_family *it = &coverage->family[family];
+
+		if (it->decided == LISTING_COVERED)
+			decide_all(coverage, family, LISTING_UNCLEAN);
+		want_look(it, false, now);
+	}
+}
+
+void coverage_trigger(struct coverage *coverage, uint64_t now)
+{
+	for (int family = 0; family < SIEVE_FAMILIES; family++)
+		want_look(&coverage->family[family], true, now);
+}
+
+void coverage_take_message(struct coverage *coverage, const struct nlmsghdr *message, bool is_after_the_fact,
+			   uint64_t now)
+{
+	uint8_t length, concerned = listing_concerned(message, &coverage->config->connectivity, &length);
+
+	for (int family = 0; family < SIEVE_FAMILIES; family++) {
+		struct coverage_family *it = &coverage->family[family];
+
+		if (!(concerned & 1U << family) || it->barred != LISTING_UNKNOWN)
+			continue;
+		if (it->decided == LISTING_DEFAULT && it->is_short && length > PREFIX_COVER_BITS)
+			continue;
+		want_look(it, is_after_the_fact, now);
+	}
+}
+
+static __u8 coverage_of(const struct coverage_family *it)
+{
+	if (it->is_listed)
+		return SIEVE_COVERAGE_LISTED;
+	return it->decided == LISTING_UNKNOWN ? SIEVE_COVERAGE_UNKNOWN : SIEVE_COVERAGE_ALL;
+}
+
+void coverage_fill(const struct coverage *coverage, struct sieve_netns *state)
+{
+	const struct coverage_family *ipv4 = &coverage->family[SIEVE_IPV4];
+
+	for (int family = 0; family < SIEVE_FAMILIES; family++) {
+		const struct coverage_family *it = &coverage->family[family];
+
+		state->coverage[family] = coverage_of(it);
+		state->coverage_generation[family] = it->is_listed ? it->generation[family] : coverage->generation[family];
+	}
+	/* That IPv4 is not translated rests on the routes of IPv6. */
+	if (ipv4->is_listed && !coverage->family[SIEVE_IPV6].is_listed &&
+	    listing_rests_on_ra(&coverage->config->connectivity, SIEVE_IPV4))
+		state->coverage_generation[SIEVE_IPV6] = ipv4->generation[SIEVE_IPV6];
+}
+
+/* Of the map: all that is to be there is. */
+static void is_there(struct coverage_family *it)
+{
+	if (it->decided != LISTING_COVERED)
+		return;
+	it->is_listed = true;
+	memcpy(it->generation, it->wanted_generation, sizeof(it->generation));
+}
+
+static void has_no_room(struct coverage *coverage, enum sieve_family family, int number)
+{
+	struct coverage_family *it = &coverage->family[family];
+	uint64_t now = clock_monotonic_ns();
+
+	decide_all(coverage, family, number == ENOSPC ? LISTING_MAP_FULL : LISTING_UNCLEAN);
+	it->not_before = now + RETRY_NS;
+	want_look(it, true, now);
+}
+
+/* Something of the map is on its way. Returns whether something is to be published. */
+static bool move(struct coverage *coverage, enum sieve_family family, const struct sieve_netns *published,
+		 uint64_t until)
+{
+	const struct coverage_place place = { programs_coverage_fd(coverage->programs), coverage->netns, until };
+	struct coverage_family *it = &coverage->family[family];
+	int r;
+
+	if (it->list.phase == COVERAGE_ADDING) {
+		r = coverage_list_add(&it->list, &place);
+		if (r == 0)
+			is_there(it);
+		else if (r < 0)
+			has_no_room(coverage, family, -r);
+		return r <= 0;
+	}
+	if (!it->is_listed && published->coverage[family] == SIEVE_COVERAGE_LISTED)
+		return true; /* that could not be published: it still rests on what is in the map */
+	coverage_list_remove(&it->list, &place);
+	return false;
+}
+
+/* What was found acts only when there is nothing that could be found since. */
+static bool acts(const struct coverage *coverage, const struct coverage_family *it, uint64_t now)
+{
+	return now >= it->acts_at && !coverage->look && !look_due(coverage, it);
+}
+
+/* Until it acts, the map covers what it did, and what was found. */
+static bool widen(struct coverage *coverage, enum sieve_family family)
+{
+	struct coverage_family *it = &coverage->family[family];
+	struct prefix_set both;
+	int r = prefix_set_union(&it->list.listed, &it->wanted, limit_of(coverage), &both);
+
+	it->is_widened = true;
+	if (r < 0) {
+		decide_all(coverage, family, r == -E2BIG ? LISTING_TOO_MANY : LISTING_UNCLEAN);
+		it->not_before = clock_monotonic_ns() + RETRY_NS;
+		want_look(it, true, clock_monotonic_ns());
+		return true;
+	}
+	if (prefix_set_equal(&both, &it->list.listed)) {
+		prefix_set_free(&both);
+		memcpy(it->generation, it->wanted_generation, sizeof(it->generation));
+		return true;
+	}
+	coverage_list_aim(&it->list, &both);
+	return false;
+}
+
+/* The map rests, but it is not what it is to be: when is that to change? 0: it is as it should be. */
+static uint64_t map_due(const struct coverage *coverage, const struct coverage_family *it)
+{
+	if (it->list.phase != COVERAGE_RESTING)
+		return coverage->worked_at;
+	if (it->decided != LISTING_COVERED)
+		return it->decided != LISTING_UNCLEAN && it->list.listed.count > 0 ? coverage->worked_at : 0;
+	if (!it->has_wanted)
+		return 0;
+	if (it->is_listed && !it->is_widened)
+		return coverage->worked_at;
+	return coverage->look || look_due(coverage, it) ? 0 : later(it->acts_at, 1);
+}
+
+static bool set_out(struct coverage *coverage, enum sieve_family family, uint64_t now)
+{
+	struct coverage_family *it = &coverage->family[family];
+	struct prefix_set none = { .family = family };
+
+	if (it->decided != LISTING_COVERED) {
+		coverage_list_aim(&it->list, &none);
+	} else if (acts(coverage, it, now)) {
+		it->has_wanted = it->is_widened = false;
+		coverage_list_aim(&it->list, &it->wanted);
+	} else if (it->is_listed && !it->is_widened) {
+		return widen(coverage, family);
+	}
+	return false;
+}
+
+static void take_finding(struct coverage *coverage, enum sieve_family family, uint64_t now)
+{
+	struct coverage_finding *found = &coverage->look->found[family];
+	struct coverage_family *it = &coverage->family[family];
+
+	if (it->barred != LISTING_UNKNOWN)
+		return;
+	it->is_short = found->is_short;
+	if (found->listing == LISTING_COVERED) {
+		decide_covered(coverage, family, &found->set, coverage->look->generation, now);
+		return;
+	}
+	memcpy(it->wanted_generation, coverage->look->generation, sizeof(it->wanted_generation));
+	decide_all(coverage, family, found->listing);
+	if (found->listing == LISTING_TOO_MANY)
+		it->not_before = now + RETRY_NS;
+}
+
+/* The look came to nothing. What was said stays if it is only older than the kernel's own generation by now. */
+static void take_failure(struct coverage *coverage, enum sieve_family family, int number, uint64_t now)
+{
+	struct coverage_family *it = &coverage->family[family];
+
+	if (number != ETIMEDOUT) /* that is tried again when something changes, and not before long */
+		want_look(it, true, now);
+	if (number == ESTALE || it->barred != LISTING_UNKNOWN)
+		return;
+	decide_all(coverage, family, number == ETIMEDOUT ? LISTING_TOO_LONG : LISTING_UNCLEAN);
+	if (number == ETIMEDOUT)
+		it->not_before = now + RETRY_NS;
+}
+
+/* Returns whether something is to be published. */
+static bool look_on(struct coverage *coverage)
+{
+	struct coverage_look *look = coverage->look;
+	int r = coverage_look_work(look, SLICE_NS);
+	uint64_t now = clock_monotonic_ns();
+
+	if (r == 1)
+		return false;
+	for (enum sieve_family family = 0; family < SIEVE_FAMILIES; family++) {
+		if (!(look->request.families & 1U << family))
+			continue;
+		if (r == 0)
+			take_finding(coverage, family, now);
+		else
+			take_failure(coverage, family, -r, now);
+	}
+	coverage->free_at = now + later(PACE_GAP_NS, 3 * look->spent_ns);
+	coverage->looks++;
+	coverage_look_free(look);
+	coverage->look = NULL;
+	return true;
+}
+
+static void begin_look(struct coverage *coverage, uint64_t now)
+{
+	struct coverage_look_request request = {
+		.config = coverage->config,
+		.programs = coverage->programs,
+		.netns = coverage->netns,
+		.limit = limit_of(coverage),
+		.budget_ns = coverage->is_own ? OWN_BUDGET_NS : OTHER_BUDGET_NS,
+	};
+
+	for (int family = 0; family < SIEVE_FAMILIES; family++) {
+		struct coverage_family *it = &coverage->family[family];
+		uint64_t due = look_due(coverage, it);
+
+		if (!due || due > now)
+			continue;
+		request.families |= (uint8_t)(1 << family);
+		it->look_at = 0;
+		if (now >= it->again_at)
+			it->again_at = 0;
+	}
+	if (coverage_look_begin(&request, &coverage->look) < 0) /* out of memory */
+		coverage_doubt(coverage, now);
+}
+
+static bool is_resting(const struct coverage *coverage)
+{
+	return coverage->family[SIEVE_IPV4].list.phase == COVERAGE_RESTING &&
+	       coverage->family[SIEVE_IPV6].list.phase == COVERAGE_RESTING;
+}
+
+/* When the next look is due to begin, 0: none is. */
+static uint64_t next_look(const struct coverage *coverage)
+{
+	return earlier(look_due(coverage, &coverage->family[SIEVE_IPV4]),
+		       look_due(coverage, &coverage->family[SIEVE_IPV6]));
+}
+
+static bool work(struct coverage *coverage, const struct sieve_netns *published, uint64_t now)
+{
+	uint64_t until = clock_thread_cpu_ns() + SLICE_NS, due;
+	bool is_news = false;
+
+	for (enum sieve_family family = 0; family < SIEVE_FAMILIES; family++) {
+		struct coverage_family *it = &coverage->family[family];
+
+		due = map_due(coverage, it);
+		if (!due || due > now)
+			continue;
+		if (it->list.phase == COVERAGE_RESTING)
+			is_news |= set_out(coverage, family, now);
+		if (it->list.phase != COVERAGE_RESTING)
+			is_news |= move(coverage, family, published, until);
+	}
+	if (is_news || !is_resting(coverage))
+		return is_news;
+	due = next_look(coverage);
+	if (!coverage->look && due && due <= now)
+		begin_look(coverage, now);
+	return coverage->look ? look_on(coverage) : false;
+}
+
+bool coverage_work(struct coverage *coverage, const struct sieve_netns *published)
+{
+	bool is_news = work(coverage, published, clock_monotonic_ns());
+
+	coverage->worked_at = clock_monotonic_ns();
+	return is_news;
+}
+
+uint64_t coverage_due(const struct coverage *coverage)
+{
+	uint64_t due = earlier(map_due(coverage, &coverage->family[SIEVE_IPV4]),
+			       map_due(coverage, &coverage->family[SIEVE_IPV6]));
+
+	if (coverage->look)
+		return coverage->worked_at;
+	return is_resting(coverage) ? earlier(due, next_look(coverage)) : due;
+}
+
+void coverage_withdraw(struct coverage *coverage)
+{
+	const struct coverage_place place = { .fd = programs_coverage_fd(coverage->programs), .netns = coverage->netns };
+
+	for (int family = 0; family < SIEVE_FAMILIES; family++)
+		coverage_list_withdraw(&coverage->family[family].list, &place);
+}
+
+bool coverage_holds(const struct coverage *coverage, const struct prefix *prefix)
+{
+	return coverage_list_has(&coverage->family[prefix->family].list, prefix);
+}
+
+size_t coverage_count(const struct coverage *coverage, enum sieve_family family)
+{
+	return coverage->family[family].list.listed.count;
+}
+
+bool coverage_is_settling(const struct coverage *coverage, enum sieve_family family)
+{
+	return coverage->family[family].has_wanted;
+}
