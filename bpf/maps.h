@@ -59,7 +59,8 @@ struct sieve_kernel_work {
 	struct sieve_lookup lookup;
 	__u32 payload;                 /* of a response: octets from skb->data to the message */
 	__u8 coverage[SIEVE_FAMILIES]; /* enum sieve_coverage, as published of the namespace */
-	__u8 reserved[2];
+	__u8 rests_on_routes;          /* 1: something goes because no route covers it */
+	__u8 reserved;
 	struct udphdr udp; /* as it lies before the message in the packet */
 	struct sieve_work dns;
 	__u8 zeros[SIEVE_RESPONSE_MAX]; /* never written to */

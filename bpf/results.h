@@ -30,9 +30,10 @@ static __always_inline bool sieve_is_covered(void *context, struct sieve_work *w
 		return true;
 	if (family == SIEVE_IPV6 && (words[0] | words[1]) == 0 && words[2] == bpf_htonl(0xffff))
 		return false;
-	if (kernel_work->coverage[family] != SIEVE_COVERAGE_LISTED)
+	if (kernel_work->coverage[family] != SIEVE_COVERAGE_LISTED || bpf_map_lookup_elem(&coverage, key))
 		return true;
-	return bpf_map_lookup_elem(&coverage, key);
+	kernel_work->rests_on_routes = 1;
+	return false;
 }
 
 static __always_inline int sieve_move(void *context, struct sieve_work *work, __u32 to, __u32 from, __u32 length)
@@ -76,6 +77,7 @@ static __always_inline enum sieve_response take_coverage(const struct sieve_netn
 	kernel_work->coverage[SIEVE_IPV6] = state->coverage[SIEVE_IPV6];
 	if (state->coverage[SIEVE_IPV4] == SIEVE_COVERAGE_UNKNOWN || state->coverage[SIEVE_IPV6] == SIEVE_COVERAGE_UNKNOWN)
 		return SIEVE_RESPONSE_unknown_netns;
+	kernel_work->rests_on_routes = 0;
 	kernel_work->dns.address.netns = bpf_htonl(inum);
 	return heartbeat_facts() & SIEVE_FACT_STALE ? SIEVE_RESPONSE_stale : SIEVE_RESPONSE_NONE;
 }
@@ -206,7 +208,7 @@ static __always_inline enum sieve_response examine_response(struct __sk_buff *sk
 		response = sieve_parse_response(skb, &kernel_work->dns);
 	if (!response)
 		response = judge_name(&kernel_work->dns);
-	if (!response && state && has_changed(net, state->coverage_generation, SIEVE_IPV4)) {
+	if (!response && state && kernel_work->rests_on_routes && has_changed(net, state->coverage_generation, SIEVE_IPV4)) {
 		wake_controller(net, state);
 		response = SIEVE_RESPONSE_changed;
 	}

@@ -16,7 +16,9 @@
 #   lab_mark; lab_queries [TYPE]   counts the queries that reached the server since the mark
 #
 # The names of the zone: v4 (A only), v6 (AAAA only), both, empty (no address), cname (two CNAMEs to
-# both), cname-v4, cname-v6 and cname-empty (one CNAME), and `missing`, which does not exist.
+# both), cname-v4, cname-v6 and cname-empty (one CNAME), and `missing`, which does not exist. Their IPv6 addresses are
+# below LAB_VPN_PREFIX; those of public, public6, cname-public6 and, one of three, mixed are not, that of mapped is
+# IPv4-mapped.
 
 BUILD=${BUILD:-build}
 STUBSIEVE=${STUBSIEVE:-$BUILD/stubsieve}
@@ -282,6 +284,16 @@ empty     TXT   "no address here"
 cname-v4  CNAME v4
 cname-v6  CNAME v6
 cname-empty CNAME empty
+public    A     198.51.100.30
+public    AAAA  2001:db8:99::30
+public6   AAAA  2001:db8:99::6
+mixed     A     198.51.100.20
+mixed     AAAA  2001:db8:77::20
+mixed     AAAA  2001:db8:99::20
+mixed     AAAA  2001:db8:77::21
+mapped    A     198.51.100.40
+mapped    AAAA  ::ffff:198.51.100.40
+cname-public6 CNAME public6
 END
 }
 
