@@ -19,6 +19,7 @@
 #define SIEVE_LABELS 128         /* more than a name can have (127) */
 #define SIEVE_QUESTION_TAIL 4    /* QTYPE and QCLASS */
 #define SIEVE_QUESTION_END_MAX (SIEVE_HEADER_SIZE + SIEVE_NAME_MAX + SIEVE_QUESTION_TAIL)
+#define SIEVE_RECORD_SIZE 10 /* of a record behind its owner's name: TYPE, CLASS, TTL, RDLENGTH */
 #define SIEVE_OPT_SIZE 11        /* root owner, TYPE, CLASS, TTL, RDLENGTH (RFC 6891 section 6.1.2) */
 #define SIEVE_OPTIONS_MAX 16     /* more than any stub resolver sends */
 #define SIEVE_COOKIE_OPTION_MAX 44 /* OPTION-CODE, OPTION-LENGTH, 8 + 32 octets (RFC 7873 section 4) */

@@ -335,8 +335,10 @@ static __always_inline int load_message(struct __sk_buff *skb, struct sieve_kern
 	const struct sieve_packet *packet = &work->packet;
 	__u32 length = work->dns.length;
 
-	SIEVE_OPAQUE(length);
-	if (length < SIEVE_HEADER_SIZE || length > most)
+	if (length < SIEVE_HEADER_SIZE)
+		return -1;
+	SIEVE_OPAQUE(length); /* or the compiler makes one comparison of both, of a number beside it */
+	if (length > most)
 		return -1;
 	if (bpf_skb_load_bytes(skb, packet->network + packet->transport, &work->udp, sizeof(work->udp) + length))
 		return -1;

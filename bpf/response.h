@@ -21,7 +21,6 @@
 
 /* A step of the walk takes a label, the rest of a record, or a parameter of HTTPS. */
 #define SIEVE_STEPS 80
-#define SIEVE_RECORD_SIZE 10 /* of a record behind its owner's name: TYPE, CLASS, TTL, RDLENGTH */
 #define SIEVE_HEADER_AD 0x20
 
 #define SIEVE_TYPE_NS 2

@@ -40,9 +40,12 @@ static __always_inline int sieve_move(void *context, struct sieve_work *work, __
 {
 	struct sieve_kernel_work *kernel_work = (void *)((char *)work - offsetof(struct sieve_kernel_work, dns));
 
+	SIEVE_OPAQUE(length);
+	if (length < SIEVE_RECORD_SIZE) /* no record is as short; the helpers want to know that it is not 0 */
+		return -1;
 	SIEVE_OPAQUE(to);
 	SIEVE_OPAQUE(length);
-	if (to > SIEVE_RESPONSE_MAX || length == 0 || length > SIEVE_RESPONSE_MAX)
+	if (to > SIEVE_RESPONSE_MAX || length > SIEVE_RESPONSE_MAX)
 		return -1;
 	return bpf_skb_load_bytes(context, kernel_work->payload + from, &work->message[to], length) ? -1 : 0;
 }
@@ -251,7 +254,10 @@ static __always_inline int clear_tail(struct __sk_buff *skb, struct sieve_kernel
 	__u32 more = old_length - length;
 
 	SIEVE_OPAQUE(more);
-	if (more == 0 || more > SIEVE_RESPONSE_MAX)
+	if (more < SIEVE_RECORD_SIZE)
+		return -1;
+	SIEVE_OPAQUE(more);
+	if (more > SIEVE_RESPONSE_MAX)
 		return -1;
 	return bpf_skb_store_bytes(skb, kernel_work->payload + length, kernel_work->zeros, more, 0) ? -1 : 0;
 }
@@ -266,6 +272,9 @@ static __always_inline int store_message(struct __sk_buff *skb, struct sieve_ker
 		return -1;
 	if (length == 0) /* the last records went, and nothing is behind them */
 		return 0;
+	SIEVE_OPAQUE(length);
+	if (length < SIEVE_RECORD_SIZE)
+		return -1;
 	SIEVE_OPAQUE(from);
 	SIEVE_OPAQUE(length);
 	if (from > SIEVE_RESPONSE_MAX || length > SIEVE_RESPONSE_MAX)

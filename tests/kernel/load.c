@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "harness.h"
 
-#define INSTRUCTIONS_MAX 20000 /* of the programs of a device; DESIGN, "Where it hooks" */
+#define INSTRUCTIONS_MAX 20000 /* of the programs of a device */
 
 static __u32 verified_instructions(const struct bpf_program *program)
 {
