@@ -5,8 +5,9 @@
 # manager is asked only when something is missing. Exit: 0 all there, 1 failed, 2 unknown distribution,
 # 5 not root.
 #
-# A DNS server and podman are wanted for their programs alone. Where their packages would start services
-# (Debian), they are not installed but unpacked into .deps; the lab and the tests find them there.
+# DNS servers and podman are wanted for their programs alone. Where their packages would start services or take
+# over /etc/resolv.conf (Debian), they are not installed but unpacked into .deps; the lab and the tests find them
+# there. On Fedora systemd-resolved is used if it is there, and never installed.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -32,6 +33,12 @@ cmocka                libcmocka-dev             libcmocka-devel              cmo
 musl                  musl-tools                musl-gcc,musl-libc-static    -
 Go                    golang-go                 golang                       go
 c-ares                libc-ares-dev             c-ares-devel                 c-ares-dev
+Node                  nodejs                    nodejs                       nodejs
+Python                python3                   python3                      python3
+Java                  @java                     java-headless                openjdk17-jre-headless
+Java-compiler         @java                     java-devel                   openjdk17-jdk
+curl                  curl                      curl                         curl
+wget                  wget                      wget                         wget
 ip                    iproute2                  iproute                      iproute2
 tc                    -                         iproute-tc                   -
 nft                   nftables                  nftables                     nftables
@@ -43,10 +50,14 @@ awk                   mawk                      gawk                         gaw
 modprobe              kmod                      kmod                         kmod
 jq                    jq                        jq                           jq
 dig                   bind9-dnsutils            bind-utils                   bind-tools
+host                  bind9-host                -                            -
+rndc                  bind9-utils               -                            -
 kdig                  knot-dnsutils             knot-utils                   knot-utils
 dnsmasq               dnsmasq-base              dnsmasq                      dnsmasq
 tcpdump               tcpdump                   tcpdump                      tcpdump
 DNS-server            @unpacked                 bind                         bind
+unbound               @unpacked                 unbound                      unbound
+systemd-resolved      @unpacked                 -                            -
 podman                @unpacked                 podman,runc,netavark         podman,runc,netavark
 END
 }
@@ -139,6 +150,59 @@ debian_unpack() {
 	for package in .deps/download/*.deb; do dpkg-deb -x "$package" "$directory"; done
 }
 
+# debian_libraries NAME=VERSION|NAME...: those that are missing; one that is there is never exchanged for another
+debian_libraries() {
+	for name; do installed "${name%%=*}" || printf '%s ' "$name"; done
+}
+
+has_unbound() {
+	PATH=$PATH:/usr/sbin:/sbin command -v unbound >/dev/null || [ -x .deps/unbound/usr/sbin/unbound ]
+}
+
+debian_unbound() {
+	has_unbound && return
+	need_root "unbound (unpacked into .deps)"
+	debian_lists
+	debian_unpack unbound unbound
+	# shellcheck disable=SC2046 # one word per library
+	set -- $(debian_libraries $(library_names .deps/download/unbound_*.deb))
+	[ $# -eq 0 ] || debian_install "$@"
+	rm -rf .deps/download .deps/unbound/usr/share/doc .deps/unbound/usr/share/man
+}
+
+has_resolved() {
+	[ -n "$(ls /usr/lib/systemd/systemd-resolved /lib/systemd/systemd-resolved \
+		.deps/resolved/usr/lib/systemd/systemd-resolved .deps/resolved/lib/systemd/systemd-resolved 2>/dev/null)" ]
+}
+
+# With the private library of its very version, whichever systemd this machine has or has not. Older releases
+# have both in the package systemd.
+debian_resolved() {
+	has_resolved && return
+	need_root "systemd-resolved (unpacked into .deps)"
+	debian_lists
+	names=$(apt-cache pkgnames | grep -xE 'systemd-resolved|libsystemd-shared')
+	case $names in *resolved*) ;; *) names="systemd $names" ;; esac
+	# shellcheck disable=SC2086 # a list of names
+	debian_unpack resolved $names
+	# shellcheck disable=SC2046 # one word per library
+	set -- $(for package in .deps/download/*.deb; do debian_libraries $(library_names "$package"); done |
+		tr ' ' '\n' | grep -v '^libsystemd-shared' | sort -u)
+	[ $# -eq 0 ] || debian_install "$@"
+	rm -rf .deps/download .deps/resolved/usr/share/doc .deps/resolved/usr/share/man
+}
+
+# A Java and what compiles one class for it, of any version. The small compiler will do where no JDK is.
+debian_java() {
+	names=
+	command -v java >/dev/null || names="default-jre-headless"
+	command -v javac >/dev/null || command -v ecj >/dev/null || names="$names ecj"
+	[ -n "$names" ] || return 0
+	need_root "$names"
+	# shellcheck disable=SC2086 # a list of names
+	debian_install $names
+}
+
 debian_named() {
 	has_named && return
 	need_root "bind9 (unpacked into .deps)"
@@ -188,6 +252,9 @@ debian)
 	install_missing 2
 	debian_bpftool
 	debian_named
+	debian_unbound
+	debian_resolved
+	debian_java
 	debian_podman
 	;;
 fedora) install_missing 3 ;;

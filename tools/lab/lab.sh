@@ -15,6 +15,9 @@
 #   lab_filter_stop
 #   lab_mark; lab_queries [TYPE]   counts the queries that reached the server since the mark
 #
+# LAB_NAMED_EXTRA, set before lab_host: further zones, in the words of named.conf; their files' place is
+# $LAB_DIR/server.
+#
 # The names of the zone: v4 (A only), v6 (AAAA only), both, empty (no address), cname (two CNAMEs to
 # both), cname-v4, cname-v6 and cname-empty (one CNAME), and `missing`, which does not exist. Their IPv6 addresses are
 # below LAB_VPN_PREFIX; those of public, public6, cname-public6 and, one of three, mixed are not, that of mapped is
@@ -332,6 +335,7 @@ logging {
 };
 zone "." { type primary; file "root.zone"; };
 zone "example" { type primary; file "example.zone"; };
+${LAB_NAMED_EXTRA:-}
 END
 }
 
