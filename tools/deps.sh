@@ -30,6 +30,8 @@ jansson               libjansson-dev            jansson-devel                jan
 pkg-config            pkg-config                pkgconf-pkg-config           pkgconf
 kernel-headers        linux-libc-dev            kernel-headers               linux-headers
 cmocka                libcmocka-dev             libcmocka-devel              cmocka-dev
+libpcap               libpcap-dev               libpcap-devel                libpcap-dev
+ldns                  libldns-dev               ldns-devel                   ldns-dev
 musl                  musl-tools                musl-gcc,musl-libc-static    -
 Go                    golang-go                 golang                       go
 c-ares                libc-ares-dev             c-ares-devel                 c-ares-dev
@@ -49,6 +51,7 @@ coreutils             coreutils                 coreutils                    cor
 awk                   mawk                      gawk                         gawk
 modprobe              kmod                      kmod                         kmod
 jq                    jq                        jq                           jq
+xz                    xz-utils                  -                            -
 dig                   bind9-dnsutils            bind-utils                   bind-tools
 host                  bind9-host                -                            -
 rndc                  bind9-utils               -                            -
@@ -265,4 +268,5 @@ alpine) install_missing 4 ;;
 	exit 2
 	;;
 esac
+tools/captures.sh
 echo "make deps: all there"
