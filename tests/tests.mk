@@ -31,6 +31,7 @@ $(BUILD)/tests/kernel/%: tests/kernel/%.c $(IO_OBJECTS) $(CORE_OBJECTS) | $(SKEL
 		$(TEST_LDLIBS)
 
 $(addprefix $(BUILD)/tests/kernel/,captures responses): TEST_LDLIBS = -lldns -lpcap
+$(BUILD)/tests/tools/wire-vectors: TEST_LDLIBS = -lldns
 
 $(BUILD)/tests/tools/%: tests/tools/%.c
 	@mkdir -p $(@D)
@@ -39,7 +40,7 @@ $(BUILD)/tests/tools/%: tests/tools/%.c
 # wire-*: with the messages of vectors.h, with threads and libbpf
 $(BUILD)/tests/tools/wire-%: tests/tools/wire-%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Iinclude -Itests $(LIB_CFLAGS) -o $@ $< -pthread $(LIB_LDLIBS)
+	$(CC) $(ALL_CFLAGS) -Iinclude -Itests $(LIB_CFLAGS) -o $@ $< -pthread $(LIB_LDLIBS) $(TEST_LDLIBS)
 
 $(BUILD)/tests/stubs/musl: tests/tools/lookup.c
 	@mkdir -p $(@D)

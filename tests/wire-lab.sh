@@ -31,15 +31,13 @@ counters_command() {
 		"jq -r '.counters | (del(.passed) + .passed) | to_entries[] | \"\\(.key) \\(.value)\"'"
 }
 
-# vectors PHRASE FAR-PID FAR-DEVICE CHECKSUMS STEP SOURCE DESTINATION: see tests/tools/wire-vectors.c
+# vectors PHRASE NEAR-PID NEAR-DEVICE FAR-PID FAR-DEVICE CHECKSUMS ACTION STEP SOURCE DESTINATION: see
+# tests/tools/wire-vectors.c
 vectors() {
-	local phrase=$1 pid=$2 device=$3 checksums=$4 step=$5 near=h0 output status=0
-	shift 5
-	[ "$device" != lo ] || near=lo
-	output=$(lab_enter server "$pid" 60 "$BUILD/tests/tools/wire-vectors" \
-		--near "/proc/$LAB_HOST_PID/ns/net" "$LAB_CGROUP/clients" --devices "$near" "$device" \
-		--useless "$USELESS" --checksums "$checksums" --step "$step" --counters "$(counters_command)" \
-		"$@" 2>&1) || status=$?
+	local phrase=$1 output status=0
+	output=$(lab_enter server "$4" 60 "$BUILD/tests/tools/wire-vectors" \
+		--near "/proc/$2/ns/net" "$LAB_CGROUP/clients" --devices "$3" "$5" --useless "$USELESS" --checksums "$6" \
+		--action "$7" --step "$8" --counters "$(counters_command)" "${@:9}" 2>&1) || status=$?
 	if [ "$status" -eq 0 ]; then
 		ok "$phrase: ${output##*$'\n'}"
 	else
@@ -47,14 +45,14 @@ vectors() {
 	fi
 }
 
-# vectors_over veth|tun|lo PHRASE CHECKSUMS STEP: over IPv4 and IPv6
+# vectors_over veth|tun|lo PHRASE CHECKSUMS STEP [ACTION]: from the host, over IPv4 and IPv6
 vectors_over() {
-	local pid=$LAB_SERVER_PID device=s0 ends4=$WIRE4 ends6=$WIRE6
-	[ "$1" != lo ] || pid=$LAB_HOST_PID device=lo ends4="127.0.0.1 127.0.0.1" ends6="::1 ::1"
+	local near=h0 pid=$LAB_SERVER_PID far=s0 ends4=$WIRE4 ends6=$WIRE6
+	[ "$1" != lo ] || near=lo pid=$LAB_HOST_PID far=lo ends4="127.0.0.1 127.0.0.1" ends6="::1 ::1"
 	# shellcheck disable=SC2086 # two addresses
-	vectors "$2, IPv4" "$pid" "$device" "$3" "$4" $ends4
+	vectors "$2, IPv4" "$LAB_HOST_PID" "$near" "$pid" "$far" "$3" "${5:-answer}" "$4" $ends4
 	# shellcheck disable=SC2086
-	vectors "$2, IPv6" "$pid" "$device" "$3" 0 $ends6
+	vectors "$2, IPv6" "$LAB_HOST_PID" "$near" "$pid" "$far" "$3" "${5:-answer}" 0 $ends6
 }
 
 # growth BEFORE AFTER: the counters that grew, as NAME=N

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* The messages of vectors.h in packets: every hook and action, over IPv4 and IPv6, on lo and elsewhere. */
+#include "corpus.h"
 #include "harness.h"
 
 /* One way to run a packet. */
@@ -149,6 +150,18 @@ static void names_under_an_exempt_suffix_pass_and_those_that_look_so_do_not(void
 	}
 }
 
+static void the_corpus_meets_the_action_or_passes_under_its_reason(void **state)
+{
+	struct corpus_entry entry;
+
+	(void)state;
+	for (size_t i = 0; make_corpus_entry(i, &entry); i++)
+		if (entry.reason)
+			check_passes(entry.phrase, &entry.plan, entry.reason);
+		else
+			check_useless(entry.phrase, &entry.plan);
+}
+
 static void a_query_cut_at_any_octet_passes(void **state)
 {
 	struct message_plan plan = { .edns = true, .options = OCTETS(CLIENT_SUBNET COOKIE_24 PADDING_4) };
@@ -182,6 +195,7 @@ int main(void)
 		cmocka_unit_test(their_twins_pass_untouched_under_their_reason),
 		cmocka_unit_test(pairs_do_not_disturb_each_other),
 		cmocka_unit_test(names_under_an_exempt_suffix_pass_and_those_that_look_so_do_not),
+		cmocka_unit_test(the_corpus_meets_the_action_or_passes_under_its_reason),
 		cmocka_unit_test(a_query_cut_at_any_octet_passes),
 		cmocka_unit_test(the_counters_add_up_to_the_packets_sent),
 	};

@@ -1,27 +1,43 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * wire-vectors --near NETNS-FILE CGROUP --devices NEAR FAR --useless A|AAAA --checksums partial|full
- *              --step N --counters COMMAND SOURCE DESTINATION
+ *              --action answer|gateway|observe|reject|drop --step N --counters COMMAND SOURCE DESTINATION
  *
- * Sends every message of vectors.h and its twin by a UDP socket from SOURCE to port 53 of DESTINATION, one
- * after another, and compares: what passes arrives octet for octet, from this address and port; what is
- * answered does not arrive, and the sender gets what make_answer() says. Started at the far end (wire.h).
+ * Sends every message of the corpus (corpus.h) by a UDP socket from SOURCE to port 53 of DESTINATION, one after
+ * another, and compares: what passes arrives octet for octet, from this address and port; what is answered does
+ * not arrive, and the sender gets what make_answer() says, which ldns finds sound as well; what is rejected
+ * cannot be sent (EPERM), what is dropped is gone. ldns also has a say in which messages may be answered. Started
+ * at the far end (wire.h). With `gateway` the program is on the way, and what it lets pass is counted once more as
+ * not_local where it leaves the host.
  *
  * On both devices it looks at the frames as they come in: there is one for each message, at one of the
  * ends, and its IPv4 and UDP checksums are right; those that pass have the UDP one in full, or for the
  * device to complete (partial), as --checksums says.
  *
- * After every N pairs (0: at the end) COMMAND has to print counters that have grown as predicted, as lines
- * of NAME VALUE. In the end it says what it did, and exits with 1 if something was not as it must be.
+ * After every N messages (0: at the end) COMMAND has to print counters that have grown as predicted, as lines
+ * of NAME VALUE. In the end it says what it did, and exits with 1 if something was not as it must be, or if there
+ * were fewer than 200 different messages.
  */
 #include "wire.h"
 
+#include "corpus.h"
+#include "decoder.h"
+
 #define TROUBLES_MAX 10
-#define LINE_MAX 256
+#define LINE_SIZE 256
+#define CORPUS_MIN 200 /* different messages */
+#define CORPUS_MAX 2000
+
+/* What the filter does with a useless query. */
+enum action { ACTION_ANSWER, ACTION_GATEWAY, ACTION_OBSERVE, ACTION_REJECT, ACTION_DROP, ACTIONS };
+
+/* What becomes of a message. */
+enum fate { FATE_PASSED, FATE_ANSWERED, FATE_GONE };
 
 struct options {
 	const char *near_netns, *near_cgroup, *near_device, *far_device, *counters, *source, *destination;
 	enum sieve_family useless;
+	enum action action;
 	bool partial;
 	int step;
 };
@@ -32,7 +48,8 @@ struct wire {
 	int near, far;         /* UDP */
 	int near_tap, far_tap; /* packet sockets; on lo one for both */
 	const char *phrase;
-	unsigned int sent, answered, passed, troubles;
+	unsigned int sent, answered, passed, gone, troubles, distinct;
+	__u64 hashes[CORPUS_MAX]; /* of the different messages */
 	unsigned int frames[2]; /* that passed: full, partial checksum */
 	long predicted[SIEVE_COUNTERS], seen[SIEVE_COUNTERS];
 };
@@ -144,23 +161,34 @@ static unsigned int read_tap(struct wire *wire, int fd, unsigned int frames[2])
 	}
 }
 
-static void check_frames(struct wire *wire, bool passes)
+/* One at the end where it has to come in; none if it is gone. */
+static void check_frames(struct wire *wire, enum fate fate)
 {
+	const unsigned int here = fate == FATE_ANSWERED, there = fate == FATE_PASSED;
 	unsigned int near[2] = { 0 }, far[2] = { 0 }, count;
 
 	count = read_tap(wire, wire->far_tap, far);
 	if (wire->near_tap == wire->far_tap) {
-		if (count != 1)
-			trouble(wire, "%u frames came in, not 1", count);
+		if (count != here + there)
+			trouble(wire, "%u frames came in, not %u", count, here + there);
 	} else {
-		if (count != passes)
-			trouble(wire, "%u frames came in at the far end, not %d", count, passes);
+		if (count != there)
+			trouble(wire, "%u frames came in at the far end, not %u", count, there);
 		count = read_tap(wire, wire->near_tap, near);
-		if (count != !passes)
-			trouble(wire, "%u frames came in at the near end, not %d", count, !passes);
+		if (count != here)
+			trouble(wire, "%u frames came in at the near end, not %u", count, here);
 	}
-	for (size_t i = 0; passes && i < 2; i++)
+	for (size_t i = 0; there && i < 2; i++)
 		wire->frames[i] += far[i];
+}
+
+/* The answer as ldns reads it, beside DESIGN section 5. */
+static void check_answer(struct wire *wire, const struct message *message, const struct datagram *datagram)
+{
+	const char *fault = answer_fault(message->octets, message->length, datagram->octets, datagram->length);
+
+	if (fault)
+		trouble(wire, "ldns finds fault with the answer: %s", fault);
 }
 
 static void drain(int fd)
@@ -188,47 +216,114 @@ static void receive(struct wire *wire, const struct message *message, const stru
 	if (ends[!answer].revents && !is_datagram(&datagram, want->octets, want->length, source))
 		trouble(wire, "%s is not what it has to be, or from elsewhere",
 			answer ? "the answer" : "the message at the far end");
-	if (is_readable(wire->near, 0) || is_readable(wire->far, 0)) {
-		trouble(wire, "more than one datagram came");
-		drain(wire->near);
-		drain(wire->far);
-	}
-	check_frames(wire, !answer);
+	else if (ends[!answer].revents && answer)
+		check_answer(wire, message, &datagram);
 }
 
-/* `reason`: none if it may be answered */
-static void exchange(struct wire *wire, const char *phrase, const struct message_plan *usual, enum sieve_reason reason)
+/* What comes later is seen beside the next message. */
+static void receive_no_more(struct wire *wire)
 {
-	struct message_plan plan = *usual;
-	struct message message, answer;
-	unsigned int counter;
+	if (!is_readable(wire->near, 0) && !is_readable(wire->far, 0))
+		return;
+	trouble(wire, "a datagram came that must not");
+	drain(wire->near);
+	drain(wire->far);
+}
 
-	wire->phrase = phrase;
-	if (wire->options.useless == SIEVE_IPV4 && plan_type(usual) == SIEVE_TYPE_A)
+static void send_message(struct wire *wire, const struct message *message, bool rejected)
+{
+	ssize_t sent = sendto(wire->near, message->octets, message->length, 0, &wire->destination.any,
+			      wire->destination.length);
+
+	if (rejected && (sent >= 0 || errno != EPERM))
+		trouble(wire, "it can be sent");
+	else if (!rejected && sent < 0)
+		die("sendto");
+}
+
+static enum fate useless_fate(const struct wire *wire)
+{
+	static const enum fate fates[ACTIONS] = { FATE_ANSWERED, FATE_ANSWERED, FATE_PASSED, FATE_GONE, FATE_GONE };
+
+	return fates[wire->options.action];
+}
+
+static void predict(struct wire *wire, enum sieve_reason reason, enum sieve_family family)
+{
+	static const unsigned int counters[ACTIONS] = { SIEVE_COUNTER_ANSWERED, SIEVE_COUNTER_ANSWERED,
+							SIEVE_COUNTER_OBSERVED, SIEVE_COUNTER_REJECTED,
+							SIEVE_COUNTER_DROPPED };
+
+	wire->predicted[reason ? reason : counters[wire->options.action] + family]++;
+	if (!reason && wire->options.action == ACTION_OBSERVE)
+		wire->predicted[SIEVE_REASON_observed]++; /* the same, as a reason */
+	if (reason && wire->options.action == ACTION_GATEWAY)
+		wire->predicted[SIEVE_REASON_not_local]++;
+}
+
+/* FNV-1a, without the ID. */
+static void remember(struct wire *wire, const struct message *message)
+{
+	__u64 hash = 0xcbf29ce484222325 + message->length;
+
+	for (size_t i = 2; i < message->length; i++)
+		hash = (hash ^ message->octets[i]) * 0x100000001b3;
+	for (unsigned int i = 0; i < wire->distinct; i++)
+		if (wire->hashes[i] == hash)
+			return;
+	if (wire->distinct < CORPUS_MAX)
+		wire->hashes[wire->distinct++] = hash;
+}
+
+/* May it be answered? ldns must be of the same opinion. */
+static void check_message(struct wire *wire, const struct message *message, enum sieve_reason reason)
+{
+	enum sieve_family family;
+	const char *fault = query_fault(message->octets, message->length, &family);
+
+	if (fault && !reason)
+		trouble(wire, "ldns would not have it answered: %s", fault);
+	else if (!fault && reason)
+		trouble(wire, "ldns would have it answered");
+	remember(wire, message);
+}
+
+/* Where A is useless, both types change places. */
+static void exchange(struct wire *wire, const struct corpus_entry *entry)
+{
+	struct message_plan plan = entry->plan;
+	enum sieve_reason reason = entry->reason;
+	struct message message, answer;
+	enum fate fate;
+
+	wire->phrase = entry->phrase;
+	if (wire->options.useless == SIEVE_IPV4 && plan_type(&entry->plan) == SIEVE_TYPE_A)
 		plan.qtype = SIEVE_TYPE_AAAA;
-	else if (wire->options.useless == SIEVE_IPV4 && plan_type(usual) == SIEVE_TYPE_AAAA)
+	else if (wire->options.useless == SIEVE_IPV4 && plan_type(&entry->plan) == SIEVE_TYPE_AAAA)
 		plan.qtype = SIEVE_TYPE_A;
-	if (!reason && plan_family(&plan) != wire->options.useless)
-		reason = SIEVE_REASON_connected;
-	counter = reason ? reason : SIEVE_COUNTER_ANSWERED + (unsigned int)plan_family(&plan);
 	make_message(&plan, &message);
 	make_answer(&plan, true, &answer);
+	check_message(wire, &message, reason);
 	set_id(&message, ++wire->sent);
 	set_id(&answer, wire->sent);
-	if (sendto(wire->near, message.octets, message.length, 0, &wire->destination.any, wire->destination.length) < 0)
-		die("sendto");
-	receive(wire, &message, reason ? NULL : &answer);
-	wire->predicted[counter]++;
-	if (reason)
-		wire->passed++;
-	else
-		wire->answered++;
+	if (!reason && plan_family(&plan) != wire->options.useless)
+		reason = SIEVE_REASON_connected;
+	fate = reason ? FATE_PASSED : useless_fate(wire);
+	send_message(wire, &message, fate == FATE_GONE && wire->options.action == ACTION_REJECT);
+	if (fate != FATE_GONE)
+		receive(wire, &message, fate == FATE_ANSWERED ? &answer : NULL);
+	receive_no_more(wire);
+	check_frames(wire, fate);
+	predict(wire, reason, plan_family(&plan));
+	wire->passed += fate == FATE_PASSED;
+	wire->answered += fate == FATE_ANSWERED;
+	wire->gone += fate == FATE_GONE;
 }
 
 static void read_counters(struct wire *wire, long ret[SIEVE_COUNTERS], long *ret_queries)
 {
 	FILE *pipe = popen(wire->options.counters, "r");
-	char line[LINE_MAX], name[LINE_MAX];
+	char line[LINE_SIZE], name[LINE_SIZE];
 	int found = 0;
 	long value;
 
@@ -261,38 +356,32 @@ static void check_counters(struct wire *wire)
 		wire->seen[i] = now[i];
 		wire->predicted[i] = 0;
 	}
+	sum -= now[SIEVE_REASON_observed]; /* those are counted by family as well */
 	if (queries != sum)
 		trouble(wire, "%ld queries were counted, but by reason %ld", queries, sum);
 }
 
-static void step(struct wire *wire, int *done)
-{
-	if (wire->options.step && ++*done % wire->options.step == 0)
-		check_counters(wire);
-}
-
-/* A twin comes last, so whatever else arrived has arrived by then. */
+/* Whatever else arrived has arrived by the end: the last message passes. */
 static void send_all(struct wire *wire)
 {
+	struct corpus_entry entry;
 	long queries;
-	int done = 0;
 
 	read_counters(wire, wire->seen, &queries);
-	for (size_t i = 0; i < ARRAY_SIZE(message_pairs); i++) {
-		exchange(wire, message_pairs[i].phrase, &message_pairs[i].plan, SIEVE_REASON_NONE);
-		exchange(wire, message_pairs[i].twin_phrase, &message_pairs[i].twin, message_pairs[i].reason);
-		step(wire, &done);
+	for (size_t i = 0; make_corpus_entry(i, &entry); i++) {
+		exchange(wire, &entry);
+		if (wire->options.step && wire->sent % (unsigned int)wire->options.step == 0)
+			check_counters(wire);
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(name_pairs); i++) {
-		exchange(wire, name_pairs[i].phrase, &name_pairs[i].plan, SIEVE_REASON_NONE);
-		exchange(wire, name_pairs[i].exempt_phrase, &name_pairs[i].exempt, SIEVE_REASON_exempt_name);
-		step(wire, &done);
-	}
+	copy_entry("the last", &message_pairs[0].twin, message_pairs[0].reason, &entry);
+	exchange(wire, &entry);
 	wire->phrase = "in the end";
 	check_counters(wire);
 	if (wire->frames[!wire->options.partial] || wire->frames[wire->options.partial] != wire->passed)
 		trouble(wire, "of %u messages that passed %u had a full and %u a partial checksum", wire->passed,
 			wire->frames[0], wire->frames[1]);
+	if (wire->distinct < CORPUS_MIN)
+		trouble(wire, "the corpus has only %u different messages", wire->distinct);
 }
 
 static void open_wire(struct wire *wire)
@@ -316,15 +405,28 @@ static void open_wire(struct wire *wire)
 static int usage(void)
 {
 	fputs("usage: wire-vectors --near NETNS-FILE CGROUP --devices NEAR FAR --useless A|AAAA"
-	      " --checksums partial|full --step N --counters COMMAND SOURCE DESTINATION\n", stderr);
+	      " --checksums partial|full --action answer|gateway|observe|reject|drop --step N --counters COMMAND"
+	      " SOURCE DESTINATION\n", stderr);
 	return 2;
+}
+
+static bool parse_action(const char *word, enum action *ret)
+{
+	static const char *const words[ACTIONS] = { "answer", "gateway", "observe", "reject", "drop" };
+
+	for (size_t i = 0; i < ACTIONS; i++)
+		if (strcmp(words[i], word) == 0) {
+			*ret = (enum action)i;
+			return true;
+		}
+	return false;
 }
 
 /* Each option has one word, or two; all are wanted, in this order. */
 static bool parse(int argc, char **argv, struct options *ret)
 {
 	static const char *const words[] = { "--near", "", "", "--devices", "", "", "--useless", "", "--checksums", "",
-					     "--step", "", "--counters", "", "", "" };
+					     "--action", "", "--step", "", "--counters", "", "", "" };
 
 	if (argc != 1 + (int)ARRAY_SIZE(words))
 		return false;
@@ -332,10 +434,10 @@ static bool parse(int argc, char **argv, struct options *ret)
 		if (words[i][0] && strcmp(words[i], argv[1 + i]) != 0)
 			return false;
 	*ret = (struct options){ .near_netns = argv[2], .near_cgroup = argv[3], .near_device = argv[5],
-				 .far_device = argv[6], .counters = argv[14], .source = argv[15], .destination = argv[16],
+				 .far_device = argv[6], .counters = argv[16], .source = argv[17], .destination = argv[18],
 				 .useless = strcmp(argv[8], "A") == 0 ? SIEVE_IPV4 : SIEVE_IPV6,
-				 .partial = strcmp(argv[10], "partial") == 0, .step = atoi(argv[12]) };
-	return true;
+				 .partial = strcmp(argv[10], "partial") == 0, .step = atoi(argv[14]) };
+	return parse_action(argv[12], &ret->action);
 }
 
 int main(int argc, char **argv)
@@ -346,7 +448,7 @@ int main(int argc, char **argv)
 		return usage();
 	open_wire(&wire);
 	send_all(&wire);
-	printf("sent=%u answered=%u passed=%u full=%u partial=%u troubles=%u\n", wire.sent, wire.answered, wire.passed,
-	       wire.frames[0], wire.frames[1], wire.troubles);
-	return wire.troubles || !wire.answered || !wire.passed;
+	printf("sent=%u different=%u answered=%u passed=%u gone=%u full=%u partial=%u troubles=%u\n", wire.sent,
+	       wire.distinct, wire.answered, wire.passed, wire.gone, wire.frames[0], wire.frames[1], wire.troubles);
+	return wire.troubles || !wire.passed;
 }
