@@ -55,6 +55,18 @@ vectors_over() {
 	vectors "$2, IPv6" "$LAB_HOST_PID" "$near" "$pid" "$far" "$3" "${5:-answer}" 0 $ends6
 }
 
+# packets PHRASE NEAR-PID NEAR-DEVICE FAR-PID FAR-DEVICE gateway|egress: see tests/tools/wire-packets.c
+packets() {
+	local phrase=$1 output status=0
+	output=$(lab_enter server "$4" 60 "$BUILD/tests/tools/wire-packets" --near "/proc/$2/ns/net" --devices "$3" "$5" \
+		--hook "$6" --useless "$USELESS" --counters "$(counters_command)" 2>&1) || status=$?
+	if [ "$status" -eq 0 ]; then
+		ok "$phrase: ${output##*$'\n'}"
+	else
+		not_ok "$phrase: exit $status" "$output"
+	fi
+}
+
 # growth BEFORE AFTER: the counters that grew, as NAME=N
 growth() {
 	awk 'NR == FNR { before[$1] = $2; next }
@@ -75,12 +87,13 @@ fate() {
 }
 
 # query PHRASE FATE COUNTER NEAR-PID OPTION... WAY SOURCE DESTINATION: of wire-query; its queries, sent in the
-# cgroup `clients` of a process' network namespace, have this fate, and this counter, and no other, grows
+# cgroup `clients` of a process' network namespace, have this fate, and this counter, and no other, grows. The far
+# end is the server's namespace, or that of the process QUERY_FAR.
 query() {
 	local phrase=$1 want before after said
 	want="$(fate "$2"), counted: $3"
 	before=$(eval "$(counters_command)")
-	said=$(lab_enter server "$LAB_SERVER_PID" 20 "$BUILD/tests/tools/wire-query" \
+	said=$(lab_enter server "${QUERY_FAR:-$LAB_SERVER_PID}" 20 "$BUILD/tests/tools/wire-query" \
 		--near "/proc/$4/ns/net" "$LAB_CGROUP/clients" "${@:5}" 2>&1)
 	after=$(eval "$(counters_command)")
 	check_equal "$phrase: ${3:-not counted}" "$want" "$said, counted: $(growth "$before" "$after")"

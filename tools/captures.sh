@@ -41,9 +41,10 @@ lines() {
 }
 
 private_apt() {
-	timeout "$SECONDS_MAX" apt-get -qq -o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts="$private/sources" \
-		-o Dir::State::Lists="$private/lists" -o Dir::Cache="$private/cache" -o APT::Sandbox::User=root \
-		-o Acquire::Retries=2 -o Acquire::Languages=none -o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 \
+	timeout "$SECONDS_MAX" apt-get -qq -o APT::Sandbox::User=root -o Acquire::Retries=2 -o Acquire::Languages=none \
+		-o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20 -o Dir::Etc::SourceList=/dev/null \
+		-o Dir::Etc::SourceParts="$private/sources" -o Dir::State::Lists="$private/lists" \
+		-o Dir::Cache="$private/cache" \
 		"$@" </dev/null
 }
 
@@ -69,7 +70,7 @@ unpack() {
 }
 
 fetch() {
-	private_apt update >"$private/log" 2>&1 || give_up "the archive's list of sources: $(tail -n 1 "$private/log")"
+	private_apt -o APT::Update::Error-Mode=any update >"$private/log" 2>&1 || give_up "the archive's list of sources: $(tail -n 1 "$private/log")"
 	for package in $PACKAGES; do
 		(cd "$private/download" && private_apt --download-only --tar-only source "$package") >"$private/log" 2>&1 ||
 			give_up "the source package $package: $(tail -n 1 "$private/log")"

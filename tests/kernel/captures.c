@@ -106,6 +106,11 @@ static void replay_other(const struct frame *frame, enum hook hook)
 		disagree(&results.touched, frame, hook_names[hook], "touched, but it is no DNS query", NULL);
 }
 
+static const char *counter_name(int counter)
+{
+	return counter < SIEVE_REASONS ? reason_names[counter] : "the other family";
+}
+
 static void compare(const struct frame *frame, enum hook hook, enum sieve_family useless, const struct reading *reading,
 		    const struct run *run)
 {
@@ -120,9 +125,10 @@ static void compare(const struct frame *frame, enum hook hook, enum sieve_family
 	results.counters[hook][useless][run->counter]++;
 	if (wanted != (run->counter == action)) {
 		if (wanted)
-			disagree(&results.missed, frame, hook_names[hook], "missed, it passes as", reason_names[run->counter]);
+			disagree(&results.missed, frame, hook_names[hook], "missed", counter_name(run->counter));
 		else
-			disagree(&results.touched, frame, hook_names[hook], "touched, but", reading->fault ? reading->fault : "of use");
+			disagree(&results.touched, frame, hook_names[hook], "touched",
+				 reading->fault ? reading->fault : "of use");
 		return;
 	}
 	if (wanted && hook != HOOK_CGROUP) {

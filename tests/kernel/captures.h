@@ -53,7 +53,8 @@ static inline void put_frame(struct frame *frame, const void *octets, size_t len
 /* An Ethernet header before a packet that has lost its link layer, or had another. */
 static inline bool put_packet(struct frame *frame, __u16 ether_type, const __u8 *octets, size_t length)
 {
-	const __u8 source[ETH_ALEN] = { 0x02, 0, 0, 0, 0, 0x10 }, type[2] = { (__u8)(ether_type >> 8), (__u8)ether_type };
+	const __u8 source[ETH_ALEN] = { 0x02, 0, 0, 0, 0, 0x10 };
+	const __u8 type[2] = { (__u8)(ether_type >> 8), (__u8)ether_type };
 
 	put_frame(frame, usual_mac, ETH_ALEN);
 	put_frame(frame, source, ETH_ALEN);
@@ -109,7 +110,8 @@ static inline bool convert_frame(struct frame *frame, int link_type, const __u8 
 	case DLT_NULL:
 	case DLT_LOOP:
 		header = link_type == DLT_NULL || link_type == DLT_LOOP ? 4 : 0;
-		return length > header && put_packet(frame, version_type(octets[header]), &octets[header], length - header);
+		return length > header &&
+		       put_packet(frame, version_type(octets[header]), &octets[header], length - header);
 	default:
 		return false;
 	}
@@ -211,8 +213,8 @@ static inline void visit_captures(const char *directory, struct capture_sums *su
 
 static inline void print_capture_sums(const struct capture_sums *sums)
 {
-	printf("%u files, %u more that libpcap cannot read; %u frames: %u with a VLAN tag, %u cut short by who captured\n",
-	       sums->files, sums->unreadable, sums->frames, sums->tagged, sums->cut);
+	printf("%u files, %u more that libpcap cannot read; %u frames: %u with a VLAN tag, %u cut short\n", sums->files,
+	       sums->unreadable, sums->frames, sums->tagged, sums->cut);
 	printf("not replayed: %u longer than %u octets, %u without a whole IP header", sums->too_long, FRAME_MAX,
 	       sums->runts);
 	for (int type = 0; type < LINK_TYPES; type++)

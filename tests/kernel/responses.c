@@ -88,7 +88,8 @@ static void replay_response(const struct response *response)
 		run_frame(hook_fd(&filter, subjects[i].hook), response->frame, &run);
 		wrong = run.error ? NULL : subjects[i].check(response, &run);
 		if (run.error)
-			disagree(&results.failed, response->frame, subjects[i].name, "the test run fails", strerror(-run.error));
+			disagree(&results.failed, response->frame, subjects[i].name, "the test run fails",
+				 strerror(-run.error));
 		else if (wrong)
 			disagree(&results.wrong, response->frame, subjects[i].name, wrong, NULL);
 	}

@@ -19,7 +19,7 @@ over_veth() {
 	wire_host "wire-$1-veth" "$1"
 	start_filter "$USELESS is useless, veth" --settle 0 || return
 	offload on
-	vectors_over veth "$USELESS is useless, veth with offload" partial 10
+	vectors_over veth "$USELESS is useless, veth with offload" partial 20
 	offload off
 	vectors_over veth "$USELESS is useless, veth without offload" full 0
 	vectors_over lo "$USELESS is useless, lo" partial 0

@@ -19,14 +19,12 @@
  * were fewer than 200 different messages.
  */
 #include "wire.h"
+#include "tally.h"
 
 #include "corpus.h"
 #include "decoder.h"
 
-#define TROUBLES_MAX 10
-#define LINE_SIZE 256
 #define CORPUS_MIN 200 /* different messages */
-#define CORPUS_MAX 2000
 
 /* What the filter does with a useless query. */
 enum action { ACTION_ANSWER, ACTION_GATEWAY, ACTION_OBSERVE, ACTION_REJECT, ACTION_DROP, ACTIONS };
@@ -47,35 +45,10 @@ struct wire {
 	struct endpoint source, destination;
 	int near, far;         /* UDP */
 	int near_tap, far_tap; /* packet sockets; on lo one for both */
-	const char *phrase;
-	unsigned int sent, answered, passed, gone, troubles, distinct;
-	__u64 hashes[CORPUS_MAX]; /* of the different messages */
+	struct tally tally;
+	unsigned int sent, answered, passed, gone;
 	unsigned int frames[2]; /* that passed: full, partial checksum */
-	long predicted[SIEVE_COUNTERS], seen[SIEVE_COUNTERS];
 };
-
-static const char *const counter_names[SIEVE_COUNTERS] = {
-#define SIEVE_REASON(name, text) [SIEVE_REASON_##name] = #name,
-#include <stubsieve/reasons.def>
-#undef SIEVE_REASON
-	[SIEVE_COUNTER_ANSWERED + SIEVE_IPV4] = "answered_a", [SIEVE_COUNTER_ANSWERED + SIEVE_IPV6] = "answered_aaaa",
-	[SIEVE_COUNTER_OBSERVED + SIEVE_IPV4] = "observed_a", [SIEVE_COUNTER_OBSERVED + SIEVE_IPV6] = "observed_aaaa",
-	[SIEVE_COUNTER_DROPPED + SIEVE_IPV4] = "dropped_a",   [SIEVE_COUNTER_DROPPED + SIEVE_IPV6] = "dropped_aaaa",
-	[SIEVE_COUNTER_REJECTED + SIEVE_IPV4] = "rejected_a", [SIEVE_COUNTER_REJECTED + SIEVE_IPV6] = "rejected_aaaa",
-};
-
-__attribute__((format(printf, 2, 3))) static void trouble(struct wire *wire, const char *format, ...)
-{
-	va_list arguments;
-
-	if (wire->troubles++ > TROUBLES_MAX)
-		return;
-	printf("%s: ", wire->phrase);
-	va_start(arguments, format);
-	vprintf(format, arguments);
-	va_end(arguments);
-	printf("\n");
-}
 
 static int open_tap(const char *device)
 {
@@ -112,15 +85,15 @@ static void check_checksums(struct wire *wire, const __u8 *octets, size_t udp, s
 
 	pseudo = is_ipv4 ? sum_octets(&octets[12], 8, pseudo) : sum_octets(&octets[8], 32, pseudo);
 	if (udp_length != length - udp)
-		trouble(wire, "the UDP length of the frame is %zu, not %zu", udp_length, length - udp);
+		trouble(&wire->tally, "the UDP length of the frame is %zu, not %zu", udp_length, length - udp);
 	else if (is_ipv4 && fold_sum(sum_octets(octets, udp, 0)) != 0)
-		trouble(wire, "the checksum of the frame's IPv4 header is wrong");
+		trouble(&wire->tally, "the checksum of the frame's IPv4 header is wrong");
 	else if (!checksum)
-		trouble(wire, "the frame has no UDP checksum");
+		trouble(&wire->tally, "the frame has no UDP checksum");
 	else if (partial && (checksum ^ fold_sum(pseudo)) != 0xffff)
-		trouble(wire, "the frame's UDP checksum, partial, is not the pseudo-header's sum");
+		trouble(&wire->tally, "the frame's UDP checksum, partial, is not the pseudo-header's sum");
 	else if (!partial && fold_sum(sum_octets(&octets[udp], udp_length, pseudo)) != 0)
-		trouble(wire, "the frame's UDP checksum is wrong");
+		trouble(&wire->tally, "the frame's UDP checksum is wrong");
 }
 
 static bool is_partial(struct msghdr *message)
@@ -170,13 +143,13 @@ static void check_frames(struct wire *wire, enum fate fate)
 	count = read_tap(wire, wire->far_tap, far);
 	if (wire->near_tap == wire->far_tap) {
 		if (count != here + there)
-			trouble(wire, "%u frames came in, not %u", count, here + there);
+			trouble(&wire->tally, "%u frames came in, not %u", count, here + there);
 	} else {
 		if (count != there)
-			trouble(wire, "%u frames came in at the far end, not %u", count, there);
+			trouble(&wire->tally, "%u frames came in at the far end, not %u", count, there);
 		count = read_tap(wire, wire->near_tap, near);
 		if (count != here)
-			trouble(wire, "%u frames came in at the near end, not %u", count, here);
+			trouble(&wire->tally, "%u frames came in at the near end, not %u", count, here);
 	}
 	for (size_t i = 0; there && i < 2; i++)
 		wire->frames[i] += far[i];
@@ -188,7 +161,7 @@ static void check_answer(struct wire *wire, const struct message *message, const
 	const char *fault = answer_fault(message->octets, message->length, datagram->octets, datagram->length);
 
 	if (fault)
-		trouble(wire, "ldns finds fault with the answer: %s", fault);
+		trouble(&wire->tally, "ldns finds fault with the answer: %s", fault);
 }
 
 static void drain(int fd)
@@ -208,13 +181,13 @@ static void receive(struct wire *wire, const struct message *message, const stru
 	struct datagram datagram;
 
 	if (poll(ends, 2, WAIT_MS) <= 0)
-		trouble(wire, "lost");
+		trouble(&wire->tally, "lost");
 	else if (ends[!!answer].revents)
-		trouble(wire, answer ? "it reached the far end" : "it was answered");
+		trouble(&wire->tally, answer ? "it reached the far end" : "it was answered");
 	else
 		take_datagram(answer ? wire->near : wire->far, &datagram);
 	if (ends[!answer].revents && !is_datagram(&datagram, want->octets, want->length, source))
-		trouble(wire, "%s is not what it has to be, or from elsewhere",
+		trouble(&wire->tally, "%s is not what it has to be, or from elsewhere",
 			answer ? "the answer" : "the message at the far end");
 	else if (ends[!answer].revents && answer)
 		check_answer(wire, message, &datagram);
@@ -225,7 +198,7 @@ static void receive_no_more(struct wire *wire)
 {
 	if (!is_readable(wire->near, 0) && !is_readable(wire->far, 0))
 		return;
-	trouble(wire, "a datagram came that must not");
+	trouble(&wire->tally, "a datagram came that must not");
 	drain(wire->near);
 	drain(wire->far);
 }
@@ -236,7 +209,7 @@ static void send_message(struct wire *wire, const struct message *message, bool 
 			      wire->destination.length);
 
 	if (rejected && (sent >= 0 || errno != EPERM))
-		trouble(wire, "it can be sent");
+		trouble(&wire->tally, "it can be sent");
 	else if (!rejected && sent < 0)
 		die("sendto");
 }
@@ -254,25 +227,11 @@ static void predict(struct wire *wire, enum sieve_reason reason, enum sieve_fami
 							SIEVE_COUNTER_OBSERVED, SIEVE_COUNTER_REJECTED,
 							SIEVE_COUNTER_DROPPED };
 
-	wire->predicted[reason ? reason : counters[wire->options.action] + family]++;
+	wire->tally.predicted[reason ? reason : counters[wire->options.action] + family]++;
 	if (!reason && wire->options.action == ACTION_OBSERVE)
-		wire->predicted[SIEVE_REASON_observed]++; /* the same, as a reason */
+		wire->tally.predicted[SIEVE_REASON_observed]++; /* the same, as a reason */
 	if (reason && wire->options.action == ACTION_GATEWAY)
-		wire->predicted[SIEVE_REASON_not_local]++;
-}
-
-/* FNV-1a, without the ID. */
-static void remember(struct wire *wire, const struct message *message)
-{
-	__u64 hash = 0xcbf29ce484222325 + message->length;
-
-	for (size_t i = 2; i < message->length; i++)
-		hash = (hash ^ message->octets[i]) * 0x100000001b3;
-	for (unsigned int i = 0; i < wire->distinct; i++)
-		if (wire->hashes[i] == hash)
-			return;
-	if (wire->distinct < CORPUS_MAX)
-		wire->hashes[wire->distinct++] = hash;
+		wire->tally.predicted[SIEVE_REASON_not_local]++;
 }
 
 /* May it be answered? ldns must be of the same opinion. */
@@ -282,10 +241,10 @@ static void check_message(struct wire *wire, const struct message *message, enum
 	const char *fault = query_fault(message->octets, message->length, &family);
 
 	if (fault && !reason)
-		trouble(wire, "ldns would not have it answered: %s", fault);
+		trouble(&wire->tally, "ldns would not have it answered: %s", fault);
 	else if (!fault && reason)
-		trouble(wire, "ldns would have it answered");
-	remember(wire, message);
+		trouble(&wire->tally, "ldns would have it answered");
+	remember(&wire->tally, &message->octets[2], message->length < 2 ? 0 : message->length - 2); /* without the ID */
 }
 
 /* Where A is useless, both types change places. */
@@ -296,7 +255,7 @@ static void exchange(struct wire *wire, const struct corpus_entry *entry)
 	struct message message, answer;
 	enum fate fate;
 
-	wire->phrase = entry->phrase;
+	wire->tally.phrase = entry->phrase;
 	if (wire->options.useless == SIEVE_IPV4 && plan_type(&entry->plan) == SIEVE_TYPE_A)
 		plan.qtype = SIEVE_TYPE_AAAA;
 	else if (wire->options.useless == SIEVE_IPV4 && plan_type(&entry->plan) == SIEVE_TYPE_AAAA)
@@ -320,68 +279,26 @@ static void exchange(struct wire *wire, const struct corpus_entry *entry)
 	wire->gone += fate == FATE_GONE;
 }
 
-static void read_counters(struct wire *wire, long ret[SIEVE_COUNTERS], long *ret_queries)
-{
-	FILE *pipe = popen(wire->options.counters, "r");
-	char line[LINE_SIZE], name[LINE_SIZE];
-	int found = 0;
-	long value;
-
-	while (pipe && fgets(line, sizeof(line), pipe)) {
-		if (sscanf(line, "%255s %ld", name, &value) != 2)
-			continue;
-		if (strcmp(name, "queries") == 0)
-			*ret_queries = value;
-		for (int i = 0; i < SIEVE_COUNTERS; i++)
-			if (counter_names[i] && strcmp(name, counter_names[i]) == 0) {
-				ret[i] = value;
-				found++;
-			}
-	}
-	if (!pipe || pclose(pipe) != 0 || found < SIEVE_REASONS - 1)
-		die("no counters from %s", wire->options.counters);
-}
-
-/* They grew as predicted since the last time, and no other did. */
-static void check_counters(struct wire *wire)
-{
-	long now[SIEVE_COUNTERS] = { 0 }, queries = 0, sum = 0;
-
-	read_counters(wire, now, &queries);
-	for (int i = 0; i < SIEVE_COUNTERS; i++) {
-		if (now[i] - wire->seen[i] != wire->predicted[i])
-			trouble(wire, "the counter %s grew by %ld, not %ld", counter_names[i], now[i] - wire->seen[i],
-				wire->predicted[i]);
-		sum += now[i];
-		wire->seen[i] = now[i];
-		wire->predicted[i] = 0;
-	}
-	sum -= now[SIEVE_REASON_observed]; /* those are counted by family as well */
-	if (queries != sum)
-		trouble(wire, "%ld queries were counted, but by reason %ld", queries, sum);
-}
-
 /* Whatever else arrived has arrived by the end: the last message passes. */
 static void send_all(struct wire *wire)
 {
 	struct corpus_entry entry;
-	long queries;
 
-	read_counters(wire, wire->seen, &queries);
+	start_counters(&wire->tally, wire->options.counters);
 	for (size_t i = 0; make_corpus_entry(i, &entry); i++) {
 		exchange(wire, &entry);
 		if (wire->options.step && wire->sent % (unsigned int)wire->options.step == 0)
-			check_counters(wire);
+			check_counters(&wire->tally);
 	}
 	copy_entry("the last", &message_pairs[0].twin, message_pairs[0].reason, &entry);
 	exchange(wire, &entry);
-	wire->phrase = "in the end";
-	check_counters(wire);
+	wire->tally.phrase = "in the end";
+	check_counters(&wire->tally);
 	if (wire->frames[!wire->options.partial] || wire->frames[wire->options.partial] != wire->passed)
-		trouble(wire, "of %u messages that passed %u had a full and %u a partial checksum", wire->passed,
+		trouble(&wire->tally, "of %u messages that passed %u had a full and %u a partial checksum", wire->passed,
 			wire->frames[0], wire->frames[1]);
-	if (wire->distinct < CORPUS_MIN)
-		trouble(wire, "the corpus has only %u different messages", wire->distinct);
+	if (wire->tally.distinct < CORPUS_MIN)
+		trouble(&wire->tally, "the corpus has only %u different messages", wire->tally.distinct);
 }
 
 static void open_wire(struct wire *wire)
@@ -449,6 +366,6 @@ int main(int argc, char **argv)
 	open_wire(&wire);
 	send_all(&wire);
 	printf("sent=%u different=%u answered=%u passed=%u gone=%u full=%u partial=%u troubles=%u\n", wire.sent,
-	       wire.distinct, wire.answered, wire.passed, wire.gone, wire.frames[0], wire.frames[1], wire.troubles);
-	return wire.troubles || !wire.passed;
+	       wire.tally.distinct, wire.answered, wire.passed, wire.gone, wire.frames[0], wire.frames[1], wire.tally.troubles);
+	return wire.tally.troubles || !wire.passed;
 }
