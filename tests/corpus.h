@@ -24,6 +24,39 @@ struct corpus_rule {
 	void (*make)(size_t number, struct corpus_entry *ret);
 };
 
+#define A_RECORD "\300\14\0\1\0\1\0\0\0\74\0\4\300\0\2\1"
+
+/* Rarer ones than those of vectors.h. */
+static const struct message_pair corpus_pairs[] = {
+	{ "ANCOUNT 0 and an OPT record", { .edns = true },
+	  "the OPT record in the answer section", { .edns = true, .ancount = 1, .arcount = -1 }, SIEVE_REASON_counts },
+	{ "NSCOUNT 0 and an OPT record", { .edns = true },
+	  "the OPT record in the authority section", { .edns = true, .nscount = 1, .arcount = -1 },
+	  SIEVE_REASON_counts },
+	{ "no answer in a query", {},
+	  "an A record in the answer section, as a response has it",
+	  { .ancount = 1, .arcount = -1, .more = OCTETS(A_RECORD) }, SIEVE_REASON_counts },
+	{ "two labels of one octet", { .raw_qname = OCTETS("\1a\1b\0") },
+	  "two compression pointers to each other", { .raw_qname = OCTETS("\300\16\300\14") }, SIEVE_REASON_name },
+	{ "a label and the root", { .raw_qname = OCTETS("\1a\0") },
+	  "a label and a pointer back to it, a loop", { .raw_qname = OCTETS("\1a\300\14") }, SIEVE_REASON_name },
+	{ "the root", { .qname = "" },
+	  "a pointer to the root of another name", { .raw_qname = OCTETS("\300\15\0") }, SIEVE_REASON_name },
+	{ "a label of two octets", { .raw_qname = OCTETS("\2\300\14\0") },
+	  "a pointer beyond the message", { .raw_qname = OCTETS("\377\377\0") }, SIEVE_REASON_name },
+	{ "a label of nothing but dots", { .raw_qname = OCTETS("\3...\0") },
+	  "the same without the root", { .raw_qname = OCTETS("\3..."), .cut = 4 }, SIEVE_REASON_name },
+	{ "a label of nothing but NUL", { .raw_qname = OCTETS("\4\0\0\0\0\7example\0") },
+	  "an empty label before others", { .raw_qname = OCTETS("\0\3www\7example\0") }, SIEVE_REASON_class },
+	{ "a record of the root, OPT", { .edns = true },
+	  "a record of the root, KEY", { .edns = true, .record_type = 25 }, SIEVE_REASON_additional },
+	{ "an OPT record in the additional section", { .edns = true },
+	  "an A record in the additional section", { .more = OCTETS(A_RECORD) }, SIEVE_REASON_additional },
+	{ "one OPT record", { .edns = true },
+	  "the same OPT record once more, uncounted", { .edns = true, .more = OCTETS(OPT_RECORD), .arcount = -1 },
+	  SIEVE_REASON_trailing },
+};
+
 /* RFC 1035, and what came later: everything a stub resolver asks for, and more. A and AAAA are among them. */
 static const __u16 corpus_types[] = {
 	1, 2, 3, 4, 5, 6, 10, 11, 12, 13, 15, 16, 17, 18, 24, 25, 26, 27, 28, 29, 30, 33, 35, 36, 37, 38, 39, 41, 42,
@@ -33,7 +66,9 @@ static const __u16 corpus_types[] = {
 /* IN, CS, CH, HS, NONE, ANY; mDNS' QU bit; local use */
 static const __u16 corpus_classes[] = { 1, 2, 3, 4, 254, 255, 0x8001, 0xff01, 0x0100, 0xfffe, 0xffff };
 /* The first octet of QNAME; the label it begins is whole where it is one. */
-static const __u8 corpus_label_starts[] = { 1, 2, 31, 62, 63, 64, 65, 66, 95, 127, 128, 129, 159, 191, 192, 193, 224, 254, 255 };
+static const __u8 corpus_label_starts[] = {
+	1, 2, 31, 62, 63, 64, 65, 66, 95, 127, 128, 129, 159, 191, 192, 193, 224, 254, 255,
+};
 static const int corpus_counts[] = { 0, 1, 2, 3, 127, 128, 255, 256, 257, 0x7fff, 0x8000, 0xfffe };
 static const __u8 corpus_versions[] = { 0, 1, 2, 127, 128, 255 };
 static const __u16 corpus_udp_sizes[] = { 1, 511, 512, 1220, 1232, 1452, 4095, 0x7fff, 0x8000, 0xffff };
@@ -46,14 +81,22 @@ static inline void copy_entry(const char *phrase, const struct message_plan *pla
 	ret->reason = reason;
 }
 
-static inline void make_pair_entry(size_t number, struct corpus_entry *ret)
+static inline void copy_half(const struct message_pair *pair, bool is_twin, struct corpus_entry *ret)
 {
-	const struct message_pair *pair = &message_pairs[number / 2];
-
-	if (number % 2)
+	if (is_twin)
 		copy_entry(pair->twin_phrase, &pair->twin, pair->reason, ret);
 	else
 		copy_entry(pair->phrase, &pair->plan, SIEVE_REASON_NONE, ret);
+}
+
+static inline void make_pair_entry(size_t number, struct corpus_entry *ret)
+{
+	copy_half(&message_pairs[number / 2], number % 2, ret);
+}
+
+static inline void make_rare_entry(size_t number, struct corpus_entry *ret)
+{
+	copy_half(&corpus_pairs[number / 2], number % 2, ret);
 }
 
 static inline void make_name_entry(size_t number, struct corpus_entry *ret)
@@ -181,8 +224,10 @@ static inline void make_exempt_entry(size_t number, struct corpus_entry *ret)
 	static const struct {
 		const char *format;
 		bool is_exempt;
-	} looks[] = { { "%s", true },          { "x%s", false },        { "www.%s", true },   { "%s.example", false },
-		      { "_a.b-c.%s", true },   { "%sx", false },        { "%1$s.%1$s", true }, { "x%1$s.%1$sx", false } };
+	} looks[] = {
+		{ "%s", true },        { "x%s", false }, { "www.%s", true },    { "%s.example", false },
+		{ "_a.b-c.%s", true }, { "%sx", false }, { "%1$s.%1$s", true }, { "x%1$s.%1$sx", false },
+	};
 	const char *suffix = exempt_names[number / ARRAY_SIZE(looks)];
 	size_t look = number % ARRAY_SIZE(looks);
 
@@ -194,6 +239,7 @@ static inline void make_exempt_entry(size_t number, struct corpus_entry *ret)
 
 static const struct corpus_rule corpus_rules[] = {
 	{ 2 * ARRAY_SIZE(message_pairs), make_pair_entry },
+	{ 2 * ARRAY_SIZE(corpus_pairs), make_rare_entry },
 	{ 2 * ARRAY_SIZE(name_pairs), make_name_entry },
 	{ 45, make_cookie_entry },
 	{ 16, make_opcode_entry },

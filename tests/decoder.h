@@ -223,7 +223,8 @@ static inline const char *answer_options_fault(const struct decoded *query, cons
 		return "COOKIE";
 	if (has_cookie && (cookie.length != asked.length || memcmp(cookie.data, asked.data, asked.length) != 0))
 		return "another COOKIE";
-	if (!find_option(options, OPTION_EXTENDED_ERROR, &error) || error.length != 15 || memcmp(error.data, text, 15) != 0)
+	if (!find_option(options, OPTION_EXTENDED_ERROR, &error) || error.length != 15 ||
+	    memcmp(error.data, text, 15) != 0)
 		return "extended error";
 	if (ldns_rdf_size(options) != 4 + error.length + (has_cookie ? 4 + asked.length : 0))
 		return "further options";
@@ -250,11 +251,11 @@ static inline const char *decoded_answer_fault(const struct decoded *query, cons
 					       const uint8_t *query_wire, const uint8_t *answer_wire, size_t length)
 {
 	const char *fault = answer_header_fault(query->pkt, answer->pkt);
+	const size_t start = LDNS_HEADER_SIZE, end = query->question_end;
 
 	if (fault)
 		return fault;
-	if (answer->question_end != query->question_end ||
-	    memcmp(&answer_wire[LDNS_HEADER_SIZE], &query_wire[LDNS_HEADER_SIZE], query->question_end - LDNS_HEADER_SIZE) != 0)
+	if (answer->question_end != end || memcmp(&answer_wire[start], &query_wire[start], end - start) != 0)
 		return "another question";
 	if (answer->end != length)
 		return "octets behind";

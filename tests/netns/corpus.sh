@@ -106,11 +106,22 @@ ways() {
 ways_over() {
 	# shellcheck disable=SC2086 # two addresses
 	{
-		ways "$1, IPv4" "$2" "$3" $4 answered plain nocheck nop record zerocopy sendfile splice
-		ways "$1, IPv4" "$2" "$3" $4 passed=not_local raw header
-		ways "$1, IPv6" "$2" "$3" $5 answered plain hopopts dstopts zerocopy sendfile splice
+		ways "$1, IPv4" "$2" "$3" $4 answered nocheck nop record zerocopy splice
+		ways "$1, IPv4" "$2" "$3" $4 passed=not_local raw
+		ways "$1, IPv6" "$2" "$3" $5 answered hopopts dstopts zerocopy splice
 		ways "$1, IPv6" "$2" "$3" $5 passed=failed nocheck
-		ways "$1, IPv6" "$2" "$3" $5 passed=not_local raw header
+		ways "$1, IPv6" "$2" "$3" $5 passed=not_local header
+	}
+}
+
+# fragments_over PHRASE: a datagram that is longer than the device's packets
+fragments_over() {
+	# shellcheck disable=SC2086 # two addresses
+	{
+		query "$1, IPv4, 3,000 octets in fragments" passed=2 fragmented=2 "$LAB_HOST_PID" --type "$USELESS" \
+			--octets 3000 plain $WIRE4
+		query "$1, IPv6, 3,000 octets in fragments" passed=2 fragmented=2 "$LAB_HOST_PID" --type "$USELESS" \
+			--octets 3000 plain $WIRE6
 	}
 }
 
@@ -122,6 +133,7 @@ corpus_egress() {
 	packets "$USELESS is useless, packets on lo" "$LAB_HOST_PID" lo "$LAB_HOST_PID" lo egress
 	offload off
 	ways_over "veth without offload" h0 s0 "$WIRE4" "$WIRE6"
+	fragments_over "veth without offload"
 	QUERY_FAR=$LAB_HOST_PID ways_over lo lo lo "127.0.0.1 127.0.0.1" "::1 ::1"
 	check_sums "$USELESS is useless, out of the host"
 }
@@ -131,6 +143,7 @@ corpus_tun() {
 	start_filter "$USELESS is useless, TUN" --settle 0 || return
 	packets "$USELESS is useless, packets on TUN" "$LAB_HOST_PID" h0 "$LAB_SERVER_PID" s0 egress
 	ways_over TUN h0 s0 "$WIRE4" "$WIRE6"
+	fragments_over TUN
 	check_sums "$USELESS is useless, TUN"
 }
 
@@ -144,7 +157,8 @@ corpus_clsact() {
 }
 
 need_root
-[ $# -gt 0 ] || set -- "actions ipv4" "actions ipv6" "gateway ipv4" "gateway ipv6" "egress ipv4" "tun ipv6" "clsact ipv6"
+[ $# -gt 0 ] || set -- "actions ipv4" "actions ipv6" "gateway ipv4" "gateway ipv6" "egress ipv4" "tun ipv6" \
+	"clsact ipv6"
 for group; do
 	# shellcheck disable=SC2086 # a name and a family
 	corpus_$group

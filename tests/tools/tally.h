@@ -12,7 +12,7 @@
 
 #include "wire.h"
 
-#define TROUBLES_MAX 10
+#define TROUBLES_MAX 10 /* more are not shown, and not waited for */
 #define LINE_SIZE 256
 #define DISTINCT_MAX 2000
 

@@ -80,7 +80,8 @@ static bool is_between_us(const __u8 *octets, size_t length)
 {
 	static const __u8 ours[ETH_ALEN] = { 0x02, 0, 0, 0, 0, 0x10 };
 
-	return length >= ETHERNET_SIZE && (memcmp(octets, ours, ETH_ALEN) == 0 || memcmp(octets + ETH_ALEN, ours, ETH_ALEN) == 0);
+	return length >= ETHERNET_SIZE &&
+	       (memcmp(octets, ours, ETH_ALEN) == 0 || memcmp(octets + ETH_ALEN, ours, ETH_ALEN) == 0);
 }
 
 /* How many of the frames that came in are this one; others of ours must not be. */
@@ -120,7 +121,8 @@ static void receive(struct wire *wire, const struct packet *want, bool answered)
 	}
 	count += read_frames(wire, here, want);
 	if (count != 1)
-		trouble(&wire->tally, "%u frames as they must be came in at the %s end", count, answered ? "near" : "far");
+		trouble(&wire->tally, "%u frames as they must be came in at the %s end", count,
+			answered ? "near" : "far");
 	if (there != here)
 		read_frames(wire, there, NULL);
 }
@@ -190,7 +192,7 @@ static void exchange_versions(struct wire *wire, const char *phrase, const struc
 static void send_all(struct wire *wire, const char *counters)
 {
 	start_counters(&wire->tally, counters);
-	for (size_t i = 0; i < ARRAY_SIZE(packet_pairs); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(packet_pairs) && wire->tally.troubles <= TROUBLES_MAX; i++) {
 		exchange_versions(wire, packet_pairs[i].phrase, &packet_pairs[i].plan, SIEVE_REASON_NONE);
 		exchange_versions(wire, packet_pairs[i].twin_phrase, &packet_pairs[i].twin, packet_pairs[i].reason);
 	}

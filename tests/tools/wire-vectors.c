@@ -285,7 +285,7 @@ static void send_all(struct wire *wire)
 	struct corpus_entry entry;
 
 	start_counters(&wire->tally, wire->options.counters);
-	for (size_t i = 0; make_corpus_entry(i, &entry); i++) {
+	for (size_t i = 0; make_corpus_entry(i, &entry) && wire->tally.troubles <= TROUBLES_MAX; i++) {
 		exchange(wire, &entry);
 		if (wire->options.step && wire->sent % (unsigned int)wire->options.step == 0)
 			check_counters(&wire->tally);
@@ -366,6 +366,7 @@ int main(int argc, char **argv)
 	open_wire(&wire);
 	send_all(&wire);
 	printf("sent=%u different=%u answered=%u passed=%u gone=%u full=%u partial=%u troubles=%u\n", wire.sent,
-	       wire.tally.distinct, wire.answered, wire.passed, wire.gone, wire.frames[0], wire.frames[1], wire.tally.troubles);
+	       wire.tally.distinct, wire.answered, wire.passed, wire.gone, wire.frames[0], wire.frames[1],
+	       wire.tally.troubles);
 	return wire.tally.troubles || !wire.passed;
 }
