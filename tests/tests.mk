@@ -42,6 +42,10 @@ $(BUILD)/tests/tools/wire-%: tests/tools/wire-%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Iinclude -Itests $(LIB_CFLAGS) -o $@ $< -pthread $(LIB_LDLIBS) $(TEST_LDLIBS)
 
+$(BUILD)/tests/tools/coverage-map: tests/tools/coverage-map.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Iinclude $(LIB_CFLAGS) -o $@ $< $(LIB_LDLIBS)
+
 $(BUILD)/tests/stubs/musl: tests/tools/lookup.c
 	@mkdir -p $(@D)
 	$(if $(MUSL_CC),$(MUSL_CC) $(ALL_CFLAGS) -static -o $@ $<,@echo "no musl-gcc: its client is left out")

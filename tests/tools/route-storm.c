@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * route-storm [--batch N] [--pause US] [--protocol N] [--distinct] [--until-ends] OPERATION FAMILY FIRST COUNT DEVICE
+ * route-storm [--batch N] [--pause US] [--protocol N] [--stride N] [--distinct] [--until-ends]
+ *             OPERATION FAMILY FIRST COUNT DEVICE
  *
  * Changes routes as fast as the kernel takes them, many in one system call. OPERATION:
  *   add, del   COUNT routes, from number FIRST on
@@ -9,6 +10,7 @@
  * FAMILY is 4 or 6. Route number N leads to 16.0.0.0/24 plus N, or 2001:db8::/64 plus N, by DEVICE.
  * --batch: so many messages are acknowledged together (500); --pause: and then there is a pause.
  * --protocol: of the routes (200). --distinct: no two have the same metric, so the kernel has to look at each by itself.
+ * --stride: only every Nth number (1), so that no two routes join.
  * --until-ends: begins anew until standard input ends.
  *
  *   changes=N refused=N us=N
@@ -39,7 +41,7 @@ static const char *const operation_names[OPERATIONS] = { "add", "del", "replace"
 struct storm {
 	enum operation operation;
 	unsigned char family; /* AF_INET, AF_INET6 */
-	uint32_t first, count, ifindex;
+	uint32_t first, count, stride, ifindex;
 	long batch, pause_us;
 	bool distinct, until_ends;
 	int fd;
@@ -146,7 +148,7 @@ static void make_change(struct storm *storm, uint32_t index)
 	if (storm->operation == OPERATION_FLAP)
 		put_change(storm, index % 2 == 1, storm->first + index / 2 % FLAPPING);
 	else
-		put_change(storm, storm->operation == OPERATION_DEL, storm->first + index);
+		put_change(storm, storm->operation == OPERATION_DEL, storm->first + index * storm->stride);
 }
 
 static int run_once(struct storm *storm)
@@ -218,6 +220,8 @@ static int parse(int argc, char **argv, struct storm *storm)
 			storm->pause_us = strtol(argv[++arg], NULL, 10);
 		else if (strcmp(argv[arg], "--protocol") == 0 && arg + 1 < argc)
 			storm->protocol = (unsigned char)strtol(argv[++arg], NULL, 10);
+		else if (strcmp(argv[arg], "--stride") == 0 && arg + 1 < argc)
+			storm->stride = (uint32_t)strtoul(argv[++arg], NULL, 10);
 		else
 			return -EINVAL;
 	}
@@ -232,12 +236,12 @@ static int parse(int argc, char **argv, struct storm *storm)
 
 int main(int argc, char **argv)
 {
-	struct storm storm = { .batch = 500, .protocol = PROTOCOL };
+	struct storm storm = { .batch = 500, .protocol = PROTOCOL, .stride = 1 };
 	long long began = now_us();
 	int r = parse(argc, argv, &storm);
 
 	if (r == -EINVAL) {
-		fputs("usage: route-storm [--batch N] [--pause US] [--protocol N] [--distinct] [--until-ends]"
+		fputs("usage: route-storm [--batch N] [--pause US] [--protocol N] [--stride N] [--distinct] [--until-ends]"
 		      " OPERATION FAMILY FIRST COUNT DEVICE\n", stderr);
 		return 2;
 	}

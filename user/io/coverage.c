@@ -2,6 +2,7 @@
 #include "coverage.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,9 @@
 /* What one dump may take of a CPU, in the controller's own namespace and in one that any user can have made. */
 #define OWN_BUDGET_NS (5 * CLOCK_SECOND_NS)
 #define OTHER_BUDGET_NS (CLOCK_SECOND_NS / 2)
+
+/* What takes longer has taken memory that is worth giving back. */
+#define LARGE_NS (5 * SLICE_NS)
 
 /* After a look that came to nothing because there is too much of something. */
 #define RETRY_NS (30 * CLOCK_SECOND_NS)
@@ -367,6 +371,20 @@ static void take_failure(struct coverage *coverage, enum sieve_family family, in
 		it->not_before = now + RETRY_NS;
 }
 
+static void end_look(struct coverage *coverage)
+{
+	uint64_t spent_ns = coverage->look->spent_ns;
+
+	coverage->free_at = clock_monotonic_ns() + later(PACE_GAP_NS, spent_ns); /* there were pauses in it, too */
+	coverage->looks++;
+	coverage_look_free(coverage->look);
+	coverage->look = NULL;
+#ifdef __GLIBC__
+	if (spent_ns > LARGE_NS)
+		malloc_trim(0);
+#endif
+}
+
 /* Returns whether something is to be published. */
 static bool look_on(struct coverage *coverage)
 {
@@ -384,10 +402,7 @@ static bool look_on(struct coverage *coverage)
 		else
 			take_failure(coverage, family, -r, now);
 	}
-	coverage->free_at = now + later(PACE_GAP_NS, 3 * look->spent_ns);
-	coverage->looks++;
-	coverage_look_free(look);
-	coverage->look = NULL;
+	end_look(coverage);
 	return true;
 }
 
