@@ -162,6 +162,10 @@ has_one() { [ "$(lab_status '.netns | length')" = 1 ]; }
 ip netns del "$LAB-server"
 lab_until 5 has_one || note "the namespace is still followed: $(lab_status '.netns | length')"
 check "a namespace that goes takes its prefixes along" lab_until 5 has_none
+# Without it there is nothing of it.
+lab_end "$CONTROLLER"
+start_filter "results = all" && check_equal "results = all: status and pins have nothing of it" "null " \
+	"$(lab_status '.netns[0].coverage') $(lab_control ls "$LAB_DIR/bpf/stubsieve" | grep '^coverage-')"
 check_equal "nothing else was worth a word" "" "$(grep -v ': ready' "$LAB_DIR/filter.log")"
 lab_filter_stop
 finish

@@ -153,6 +153,22 @@ bool prefix_set_is_whole(const struct prefix_set *set)
 	return set->count == 1 && set->entries[address_size(set->family)] == 0;
 }
 
+/* What is covered by several prefixes lies in one of them: they would have been joined. It sorts before, or there. */
+bool prefix_set_covers(const struct prefix_set *outer, const struct prefix_set *inner)
+{
+	enum sieve_family family = outer->family;
+
+	for (size_t i = 0, k = 0; i < inner->count; i++) {
+		const unsigned char *entry = set_entry(inner, i);
+
+		while (k + 1 < outer->count && compare(family, set_entry(outer, k + 1), entry) <= 0)
+			k++;
+		if (k == outer->count || relate(family, set_entry(outer, k), entry) != RELATION_INSIDE)
+			return false;
+	}
+	return true;
+}
+
 size_t prefix_set_missing(const struct prefix_set *one, const struct prefix_set *other, struct prefix_walk *walk,
 			  struct prefix *ret_prefixes, size_t most)
 {

@@ -39,6 +39,9 @@ struct prefix_walk {
 size_t prefix_set_missing(const struct prefix_set *one, const struct prefix_set *other, struct prefix_walk *walk,
 			  struct prefix *ret_prefixes, size_t most);
 
+/* Does the first one cover all that the second one does? */
+bool prefix_set_covers(const struct prefix_set *outer, const struct prefix_set *inner);
+
 /* All that one or the other covers. -E2BIG: that takes more prefixes than the limit; -ENOMEM. */
 int prefix_set_union(const struct prefix_set *one, const struct prefix_set *other, size_t limit,
 		     struct prefix_set *ret_set);

@@ -139,7 +139,8 @@ static void decide_covered(struct coverage *coverage, enum sieve_family family, 
 			memcpy(it->generation, generation, sizeof(it->generation));
 		return;
 	}
-	it->acts_at = is_first ? now : now + coverage->config->settle_ns;
+	it->loses = !is_first && !(it->is_listed && prefix_set_covers(set, &it->list.listed));
+	it->acts_at = it->loses ? now + coverage->config->settle_ns : now;
 	prefix_set_free(&it->wanted);
 	it->wanted = *set;
 	*set = (struct prefix_set){ .family = family };
@@ -280,10 +281,10 @@ static bool move(struct coverage *coverage, enum sieve_family family, const stru
 	return false;
 }
 
-/* What was found acts only when there is nothing that could be found since. */
-static bool acts(const struct coverage *coverage, const struct coverage_family *it, uint64_t now)
+/* When what was found acts, 0: not before another look, because something else could be found since. */
+static uint64_t acts_at(const struct coverage *coverage, const struct coverage_family *it)
 {
-	return now >= it->acts_at && !coverage->look && !look_due(coverage, it);
+	return it->loses && (coverage->look || look_due(coverage, it)) ? 0 : it->acts_at;
 }
 
 /* Until it acts, the map covers what it did, and what was found. */
@@ -318,9 +319,9 @@ static uint64_t map_due(const struct coverage *coverage, const struct coverage_f
 		return it->decided != LISTING_UNCLEAN && it->list.listed.count > 0 ? coverage->worked_at : 0;
 	if (!it->has_wanted)
 		return 0;
-	if (it->is_listed && !it->is_widened)
+	if (it->is_listed && it->loses && !it->is_widened)
 		return coverage->worked_at;
-	return coverage->look || look_due(coverage, it) ? 0 : later(it->acts_at, 1);
+	return acts_at(coverage, it);
 }
 
 static bool set_out(struct coverage *coverage, enum sieve_family family, uint64_t now)
@@ -330,10 +331,10 @@ static bool set_out(struct coverage *coverage, enum sieve_family family, uint64_
 
 	if (it->decided != LISTING_COVERED) {
 		coverage_list_aim(&it->list, &none);
-	} else if (acts(coverage, it, now)) {
+	} else if (acts_at(coverage, it) && now >= acts_at(coverage, it)) {
 		it->has_wanted = it->is_widened = false;
 		coverage_list_aim(&it->list, &it->wanted);
-	} else if (it->is_listed && !it->is_widened) {
+	} else if (it->is_listed && it->loses && !it->is_widened) {
 		return widen(coverage, family);
 	}
 	return false;

@@ -36,7 +36,9 @@ struct coverage_family {
 
 	/* What the last clean look found, and is not listed yet. */
 	struct prefix_set wanted;
-	bool has_wanted, is_widened; /* ... but what it covers is: only what it does not is still to leave the map */
+	bool has_wanted;
+	bool loses;      /* something that is covered is so no longer: that waits until it has settled */
+	bool is_widened; /* what it covers is listed: only what it does not is still to leave the map */
 	uint32_t wanted_generation[SIEVE_FAMILIES];
 	uint64_t acts_at;
 
