@@ -583,7 +583,7 @@ static void a_namespace_that_goes_takes_its_prefixes_and_no_others(void **state)
 static void what_goes_while_it_is_on_its_way_leaves_nothing(void **state)
 {
 	(void)state;
-	add_many(3000);
+	add_many(20000); /* more than one turn adds */
 	open_as(true);
 	while (namespace.coverage->family[SIEVE_IPV6].list.phase == COVERAGE_RESTING)
 		namespace_cover(&namespace);
