@@ -156,9 +156,10 @@ static inline void make_type_entry(size_t number, struct corpus_entry *ret)
 	snprintf(ret->phrase, sizeof(ret->phrase), "QTYPE %u", type);
 	ret->plan.qname = "type.example";
 	ret->plan.qtype = type;
-	ret->reason = type == SIEVE_TYPE_A || type == SIEVE_TYPE_AAAA ? SIEVE_REASON_NONE :
-		      type == 64 || type == 65 /* SVCB, HTTPS */	? SIEVE_REASON_service :
-									  SIEVE_REASON_type;
+	if (type == 64 || type == 65) /* SVCB, HTTPS */
+		ret->reason = SIEVE_REASON_service;
+	else if (type != SIEVE_TYPE_A && type != SIEVE_TYPE_AAAA)
+		ret->reason = SIEVE_REASON_type;
 }
 
 static inline void make_class_entry(size_t number, struct corpus_entry *ret)

@@ -30,7 +30,7 @@ $(BUILD)/tests/kernel/%: tests/kernel/%.c $(IO_OBJECTS) $(CORE_OBJECTS) | $(SKEL
 	$(CC) $(ALL_CFLAGS) $(IO_INCLUDES) -Itests -o $@ $< $(IO_OBJECTS) $(CORE_OBJECTS) $(LIB_LDLIBS) $(CMOCKA_LDLIBS) \
 		$(TEST_LDLIBS)
 
-$(addprefix $(BUILD)/tests/kernel/,captures responses): TEST_LDLIBS = -lldns -lpcap
+$(addprefix $(BUILD)/tests/kernel/,captures captured-responses): TEST_LDLIBS = -lldns -lpcap
 $(BUILD)/tests/tools/wire-vectors: TEST_LDLIBS = -lldns
 
 $(BUILD)/tests/tools/%: tests/tools/%.c
