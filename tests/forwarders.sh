@@ -10,6 +10,7 @@
 #                                      $FORWARDER_ADDRESS; the client's resolv.conf is left to the caller
 #                                      (lab_resolver "$FORWARDER_ADDRESS"). 1 and its last words if it does not
 #   forwarder_flush KIND               empties its cache, by its own means
+#   forwarder_forget KIND              has it forget as well what it learned about its server (EDNS, cookies, times)
 #   forwarder_log KIND                 what it logged since its start
 #   forwarder_stop KIND
 #   forwarder_version KIND
@@ -17,14 +18,14 @@
 # KIND is resolved, dnsmasq, unbound, unbound-validating, bind or bind-validating; these two validate what
 # is under the keys (DNSKEY records) in $FORWARDER_ANCHOR, if that is set.
 # Set before forwarder_start, where wanted:
-#   FORWARDER_LISTEN   where it listens (127.0.0.1; resolved always at 127.0.0.53)
+#   FORWARDER_LISTEN   where it listens: 127.0.0.1 or another IPv4 address, or any; resolved always at 127.0.0.53
 #   FORWARDER_EXTRA    lines for its configuration, of unbound in `server:`, of BIND in `options`
 #
 # Several can run at a time if they listen at different addresses.
 
 # shellcheck disable=SC2034 # for those who source this
 FORWARDER_KINDS=(resolved dnsmasq unbound unbound-validating bind bind-validating)
-declare -A FORWARDER_PIDS FORWARDER_ADDRESSES
+declare -A FORWARDER_PIDS
 
 # The program itself, from the machine or from .deps. Unpacked ones bring their own libraries.
 forwarder_program() {
@@ -64,7 +65,7 @@ forwarder_version() {
 	resolved) LD_LIBRARY_PATH=$(forwarder_libraries "$1") "$program" --version | awk 'NR == 1 { print "systemd-resolved", $2 }' ;;
 	dnsmasq) "$program" --version | awk 'NR == 1 { print "dnsmasq", $3 }' ;;
 	unbound*) LD_LIBRARY_PATH=$(forwarder_libraries "$1") "$program" -V | awk 'NR == 1 { print "unbound", $2 }' ;;
-	bind*) "$program" -v | awk '{ print "BIND", $2 }' ;;
+	bind*) "$program" -v | awk '{ sub("-.*", "", $2); print "BIND", $2 }' ;;
 	esac
 }
 
@@ -127,7 +128,7 @@ forwarder_config_bind() {
 			pid-file none;
 			session-keyfile none;
 			lock-file none;
-			listen-on { $FORWARDER_AT; };
+			listen-on { ${FORWARDER_AT/0.0.0.0/any}; };
 			listen-on-v6 { none; };
 			recursion yes;
 			dnssec-validation $validation;
@@ -137,12 +138,12 @@ forwarder_config_bind() {
 			${FORWARDER_EXTRA:-}
 		};
 		key "lab" { algorithm hmac-sha256; secret "c3R1YnNpZXZlLWxhYi1rZXk="; };
-		controls { inet $FORWARDER_AT port 953 allow { any; } keys { "lab"; }; };
+		controls { inet $FORWARDER_ADDRESS port 953 allow { any; } keys { "lab"; }; };
 	END
 	forwarder_anchor_bind "$kind"
 	cat >"$(forwarder_directory "$kind")/rndc.conf" <<-END
 		key "lab" { algorithm hmac-sha256; secret "c3R1YnNpZXZlLWxhYi1rZXk="; };
-		options { default-key "lab"; default-server $FORWARDER_AT; default-port 953; };
+		options { default-key "lab"; default-server $FORWARDER_ADDRESS; default-port 953; };
 	END
 }
 
@@ -155,11 +156,10 @@ forwarder_config_dnsmasq() {
 		keep-in-foreground
 		log-facility=-
 		log-queries
-		bind-interfaces
-		listen-address=$FORWARDER_AT
 		pid-file
 		${FORWARDER_EXTRA:-}
 	END
+	[ "$FORWARDER_AT" = 0.0.0.0 ] || printf 'bind-interfaces\nlisten-address=%s\n' "$FORWARDER_AT"
 	shift
 	printf 'server=%s\n' "$@"
 }
@@ -217,16 +217,17 @@ forwarder_start() {
 	local kind=$1 directory
 	shift
 	directory=$(forwarder_directory "$kind")
-	FORWARDER_AT=${FORWARDER_LISTEN:-127.0.0.1}
-	[ "$kind" != resolved ] || FORWARDER_AT=127.0.0.53
+	FORWARDER_ADDRESS=${FORWARDER_LISTEN:-127.0.0.1} FORWARDER_AT=0.0.0.0
+	[ "$FORWARDER_ADDRESS" != any ] || FORWARDER_ADDRESS=127.0.0.1
+	[ "$kind" != resolved ] || FORWARDER_ADDRESS=127.0.0.53
+	[ "${FORWARDER_LISTEN:-}" = any ] || FORWARDER_AT=$FORWARDER_ADDRESS
 	mkdir -p "$directory" "$LAB_CGROUP/forwarder"
+	[ "$FORWARDER_ADDRESS" = 127.0.0.1 ] || ip -n "$LAB-host" addr replace "$FORWARDER_ADDRESS/8" dev lo
 	"forwarder_config_${kind%%-*}" "$kind" "$@" >"$directory/config"
 	[ "${kind%%-*}" != unbound ] || forwarder_anchor_unbound "$kind" >>"$directory/config"
 	(forwarder_run "$kind") >"$directory/log" 2>&1 </dev/null &
 	FORWARDER_PIDS[$kind]=$!
 	disown
-	FORWARDER_ADDRESS=$FORWARDER_AT
-	FORWARDER_ADDRESSES[$kind]=$FORWARDER_AT
 	lab_until 10 forwarder_answers "$FORWARDER_ADDRESS" && return
 	tail -n 5 "$directory/log" >&2
 	return 1
@@ -242,16 +243,29 @@ forwarder_control_unbound() {
 
 forwarder_flush() {
 	case $1 in
-	resolved) kill -USR2 "${FORWARDER_PIDS[$1]}" ;;
-	dnsmasq) kill -HUP "${FORWARDER_PIDS[$1]}" ;;
+	resolved) forwarder_signal "$1" USR2 'Flushed all caches' ;;
+	dnsmasq) forwarder_signal "$1" HUP 'cleared cache' ;;
 	unbound*) forwarder_control_unbound "$1" flush_zone . >/dev/null ;;
 	bind*) lab_control rndc -c "$(forwarder_directory "$1")/rndc.conf" flush >/dev/null ;;
-	esac && forwarder_flushed "$1"
+	esac
 }
 
-# A signal takes its time: the forwarder has it when it answers something that was asked later.
-forwarder_flushed() {
-	forwarder_answers "${FORWARDER_ADDRESSES[$1]}"
+forwarder_forget() {
+	forwarder_flush "$1" || return
+	case $1 in
+	resolved) forwarder_signal "$1" RTMIN+1 'Resetting learnt feature levels' ;;
+	unbound*) forwarder_control_unbound "$1" flush_infra all >/dev/null ;;
+	esac
+}
+
+forwarder_says() { forwarder_log "$1" | grep -c "$2"; }
+forwarder_says_more() { [ "$(forwarder_says "$1" "$2")" -gt "$3" ]; }
+
+# forwarder_signal KIND SIGNAL WORDS: sends it, and waits until the log tells so
+forwarder_signal() {
+	local before
+	before=$(forwarder_says "$1" "$3")
+	kill "-$2" "${FORWARDER_PIDS[$1]}" && lab_until 3 forwarder_says_more "$1" "$3" "$before"
 }
 
 forwarder_stop() {

@@ -9,6 +9,11 @@ LOOKUPS=${LOOKUPS:-5}
 RETRY_US=1000000 # a lookup this slow has lost a packet or an answer: the shortest retry is after 1 s
 # By client, what it did without the filter.
 declare -A W_OUTCOME W_TIMES W_A W_AAAA
+# Clients whose outcome is not a list of addresses. typed: a line for each type, which stands after the name; fetch: what
+# a program got from the address that it chose.
+declare -A OUTCOME_KIND=([dig]=typed)
+# Those that report of two different errors the one that came last.
+LAST_ERROR_COUNTS=' c-ares '
 
 client_program() {
 	case $1 in
@@ -43,24 +48,29 @@ observe_without() {
 # observe_with HOST CLIENT USELESS: USELESS is the type that the filter answers there, A or AAAA, or none
 observe_with() {
 	observe "$1" "$2" with
-	[ "$2" != c-ares ] || OUTCOME=$(missing_by_either_word "$2" "$3" <<<"$OUTCOME")
+	OUTCOME=$(missing_by_either_word "$2" "$3" <<<"$OUTCOME")
 	check_equal "$1, $2: names resolve as without the filter" "$(expected "$2" "$3")" "$OUTCOME"
 	note "$1, $2: median $(median <<<"${W_TIMES[$2]}") µs without, $(median <<<"$TIMES") µs with the filter"
 }
 
-# A name that does not exist has NXDOMAIN for one type, and NODATA from the filter for the other. c-ares
-# reports the one that came last: both mean that there is no address.
+# A name that does not exist has NXDOMAIN for one type, and NODATA from the filter for the other. Some clients
+# report the one that came last: both mean that there is no address.
 missing_by_either_word() {
-	if [ "$2" = none ]; then
+	if [ "$2" = none ] || [ "${LAST_ERROR_COUNTS/ $1 /}" = "$LAST_ERROR_COUNTS" ]; then
 		cat
 	else
-		sed "/^result missing.example /s/ $(outcome_of "$1" empty.example)\$/ $(outcome_of "$1" missing.example)/" | uniq
+		sed "/^result missing[^ ]*example /s/ $(outcome_of "$1" empty.example)\$/ $(outcome_of "$1" missing.example)/" | uniq
 	fi
 }
 
-# Without the filter dig says of each type what there is; with it, that there is no such address.
-expected_of_dig() {
-	awk -v useless="$1" '$3 == useless { print "result", $2, $3, "NOERROR"; next } { print }'
+# Without the filter such a client says of each type what there is; with it, that there is no such address.
+expected_of_typed() {
+	awk -v useless="$1" -v empty="$2" '$3 == useless { print "result", $2, $3, empty; next } { print }'
+}
+
+# Who could not connect to an address of no use now hears that there is none.
+expected_of_fetch() {
+	awk -v empty="$1" '$3 == "error:" { print "result", $2, empty; next } { print }'
 }
 
 # A program gets the same, less the addresses that the host cannot reach. A name that had no others is
@@ -84,9 +94,10 @@ outcome_of() {
 
 # expected CLIENT USELESS: the outcome that has to be, from the one without the filter
 expected() {
-	case $1-$2 in
+	case ${OUTCOME_KIND[$1]:-addresses}-$2 in
 	*-none) cat ;;
-	dig-*) expected_of_dig "$2" ;;
+	typed-*) expected_of_typed "$2" "$(outcome_of "$1" "empty.example $2")" ;;
+	fetch-*) expected_of_fetch "$(outcome_of "$1" empty.example)" ;;
 	*) expected_of_program "$2" "$(outcome_of "$1" empty.example)" "$(outcome_of "$1" cname-empty.example)" ;;
 	esac <<<"${W_OUTCOME[$1]}"
 }

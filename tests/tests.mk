@@ -3,7 +3,7 @@
 # tests/unit/NAME.c     a cmocka program for the host: links user/core, includes the pure headers of bpf/
 # tests/kernel/NAME.c   a cmocka program that loads the BPF object: links user/core and user/io (root)
 # tests/tools/NAME.c    a small program that the shell tests use
-# tests/stubs/          resolver clients: c-ares, Go; glibc and musl are tests/tools/lookup.c
+# tests/stubs/          resolver clients: c-ares, Go, Java, ...; glibc and musl are tests/tools/lookup.c
 # tests/netns/NAME.sh, tests/stubs/NAME.sh   shell tests in private namespaces (root)
 
 UNIT_TESTS   := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/*.c)))
@@ -17,8 +17,9 @@ CMOCKA_LDLIBS = $(shell $(PKG_CONFIG) --libs cmocka)
 # compiler is musl's.
 MUSL_CC = $(firstword $(shell command -v musl-gcc) $(shell $(CC) -dumpmachine | grep -q musl && echo $(CC)))
 GO      = $(shell command -v go)
+JAVAC   = $(firstword $(shell command -v javac) $(shell command -v ecj))
 CARES   = $(shell $(PKG_CONFIG) --exists libcares && echo yes)
-STUBS  := $(addprefix $(BUILD)/tests/stubs/,musl cares go)
+STUBS  := $(addprefix $(BUILD)/tests/stubs/,musl cares go java/Lookup.class)
 TEST_TOOLS += $(STUBS)
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(CORE_OBJECTS)
@@ -60,6 +61,10 @@ $(BUILD)/tests/stubs/go: tests/stubs/go/lookup.go
 	$(if $(GO),CGO_ENABLED=0 GO111MODULE=off GOFLAGS= GOCACHE=$(abspath $(BUILD))/go-cache \
 		$(GO) build -tags netgo -o $@ $<,@echo "no Go: its client is left out")
 
+$(BUILD)/tests/stubs/java/Lookup.class: tests/stubs/java/Lookup.java
+	@mkdir -p $(@D)
+	$(if $(JAVAC),$(JAVAC) -d $(@D) $<,@echo "no Java compiler: its client is left out")
+
 .PHONY: tests
 tests: $(BUILD)/stubsieve $(UNIT_TESTS) $(KERNEL_TESTS) $(TEST_TOOLS)
 
@@ -70,3 +75,12 @@ unit: $(UNIT_TESTS)
 .PHONY: check
 check: tests
 	BUILD=$(BUILD) tests/run $(UNIT_TESTS) $(KERNEL_TESTS) $(SHELL_TESTS)
+
+# The resolver suite once more, with more rounds, and what it found as a table.
+STUB_SUITE := $(addprefix tests/stubs/,libc.sh languages.sh tools.sh forwarders.sh)
+
+.PHONY: stubs-table
+stubs-table: tests
+	BUILD=$(BUILD) ROUNDS=6 TEST_TIMEOUT=1500 tests/run $(STUB_SUITE)
+	BUILD=$(BUILD) tests/stubs/table > tests/stubs/RESULTS.md.new
+	mv tests/stubs/RESULTS.md.new tests/stubs/RESULTS.md

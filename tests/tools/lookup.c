@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * lookup [--time] [--count N] NAME...: what getaddrinfo() says of each name, for either family.
- * Built for the C library of the system, and once more, statically, with musl. Output: client.h.
+ * lookup [--addrconfig] [--time] [--count N] NAME...: what getaddrinfo() says of each name, for either
+ * family. Built for the C library of the system, and once more, statically, with musl. Output: client.h.
  */
 #include <netdb.h>
 
 #include "client.h"
 
+/* Without AI_ADDRCONFIG, like most programs; with it glibc alone would leave out A where no IPv4 address is (and
+ * no AAAA where IPv6 has but fe80::). */
+static int flags;
+
 static void look_up(const char *name, struct outcome *ret_outcome)
 {
-	/* Without AI_ADDRCONFIG, like most programs; with it glibc alone would leave out A where no IPv4
-	 * address is (and no AAAA where IPv6 has but fe80::). */
-	const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+	const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = flags };
 	struct addrinfo *list = NULL;
 	int error = getaddrinfo(name, NULL, &hints, &list);
 
@@ -26,5 +28,10 @@ static void look_up(const char *name, struct outcome *ret_outcome)
 
 int main(int argc, char **argv)
 {
+	if (argc > 1 && strcmp(argv[1], "--addrconfig") == 0) {
+		flags = AI_ADDRCONFIG;
+		argc--;
+		argv++;
+	}
 	return client_main(argc, argv, look_up);
 }
