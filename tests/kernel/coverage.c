@@ -34,7 +34,7 @@ static int enter(void **state)
 	config.results = CONFIG_RESULTS_COVERED;
 	strcpy(config.pin_dir, pin_dir);
 	programs = load_programs_as(SIEVE_ACTION_ANSWER, (struct programs_request){
-		.pin_dir = pin_dir, .max_netns = SANDBOX_NETNS_MAX, .coverage = true });
+		.pin_dir = pin_dir, .max_netns = SANDBOX_NETNS_MAX, .results = true });
 	namespace = (struct namespace){};
 	return 0;
 }

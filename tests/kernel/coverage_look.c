@@ -22,7 +22,7 @@ static int enter(void **state)
 	run("echo 0 >/proc/sys/net/ipv6/conf/h0/disable_ipv6");
 	config_init(&config);
 	programs = load_programs_as(SIEVE_ACTION_ANSWER, (struct programs_request){
-		.pin_dir = pin_dir, .max_netns = SANDBOX_NETNS_MAX, .coverage = true });
+		.pin_dir = pin_dir, .max_netns = SANDBOX_NETNS_MAX, .results = true });
 	return 0;
 }
 
