@@ -627,11 +627,11 @@ static void a_later_controller_makes_it_exactly_right(void **state)
 static void lost_messages_keep_every_address_until_it_has_settled_again(void **state)
 {
 	(void)state;
-	run("echo 1 >/proc/sys/net/ipv6/conf/h0/disable_ipv6 && echo 0 >/proc/sys/net/ipv6/conf/h0/disable_ipv6");
 	add("2001:db8:1::/48");
-	open_namespace();
+	open_as(false); /* its buffer is smaller */
+	work_until_idle();
 	assert_covered(SIEVE_IPV6, "2001:db8:1::/48");
-	run("for n in $(seq 0 49999); do echo route add 127.$((n / 250)).$((n %% 250)).0/24 dev h0; done | ip -batch -");
+	run("for n in $(seq 0 4999); do echo route add 127.$((n / 250)).$((n %% 250)).0/24 dev h0; done | ip -batch -");
 	for (int i = 0; i < 1000 && namespace.overflows == 0; i++)
 		namespace_read(&namespace, clock_monotonic_ns());
 	assert_true(namespace.overflows > 0);
