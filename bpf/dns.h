@@ -55,12 +55,13 @@ struct sieve_cut {
 	__u16 from;       /* offset of the first record that is to go; 0: none is */
 	__u16 kept;       /* behind the last one that is */
 	__u16 ranges;     /* of octets between those two, and behind, that stay */
-	__u8 place;       /* enum sieve_place */
-	__u8 addresses;   /* 1: there is an A or AAAA record in the answer section */
+	__u8 stays;       /* 1: there is an A or AAAA record in the answer section that stays */
 	__u8 hints;       /* 1: there is an address hint (RFC 9460 section 7.3) */
-	__u8 reserved;
+	__u8 astray;      /* 1: a pointer leads to where no label of a known name begins */
+	__u8 reserved[3];
 	__u16 removed[SIEVE_FAMILIES]; /* records that are to go */
 	__u16 range_from[SIEVE_RANGES_MAX], range_to[SIEVE_RANGES_MAX];
+	__u64 labels[SIEVE_RESPONSE_MAX / 64 + 1]; /* a bit for each octet at which a label or pointer begins */
 };
 
 /* The work area of one packet: one in each CPU's map entry in the kernel, on the stack in a test. */

@@ -58,7 +58,9 @@ struct sieve_kernel_work {
 	struct sieve_packet packet;
 	struct sieve_lookup lookup;
 	__u32 payload;                 /* of a response: octets from skb->data to the message */
-	__u8 coverage[SIEVE_FAMILIES]; /* enum sieve_coverage, as published of the namespace */
+	__u32 old_sum, new_sum;        /* of the part of it that changes */
+	__u32 coverage_generation[SIEVE_FAMILIES]; /* as published of the namespace, and: */
+	__u8 coverage[SIEVE_FAMILIES]; /* enum sieve_coverage */
 	__u8 rests_on_routes;          /* 1: something goes because no route covers it */
 	__u8 reserved;
 	struct udphdr udp; /* as it lies before the message in the packet */

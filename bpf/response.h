@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * Responses, where `results` is `covered`: which A and AAAA records of the answer section are to go, because no route
- * leads to their address, and the message without them. Pure but for two functions that whoever includes this has
- * defined before:
+ * leads to their address, and the message without them. Pure but for what whoever includes this defines:
  *
  *   bool sieve_is_covered(void *context, struct sieve_work *work, __u32 family, __u32 offset)
  *        does the address at that offset of the message stay?
  *   int  sieve_move(void *context, struct sieve_work *work, __u32 to, __u32 from, __u32 length)
  *        copy octets of the message as it came to an earlier offset in work->message; 0 or -1
+ *   int  sieve_walk_name(void *context, struct sieve_work *work)
+ *   int  sieve_walk_record(void *context, struct sieve_work *work)
+ *   int  sieve_walk_label(void *context, struct sieve_work *work)
+ *        call sieve_take_name(), sieve_take_record() and sieve_hash_label(): in the kernel by functions of their own,
+ *        so that the verifier goes through them once, and not for each record or label
  *
  * `context` is what they need beside it: the caller's own.
  *
@@ -19,8 +23,10 @@
 
 #include "dns.h"
 
-/* A step of the walk takes a label, the rest of a record, or a parameter of HTTPS. */
-#define SIEVE_STEPS 80
+/* As many as a message of compressed A records can hold. The length of the message bounds the work, too. */
+#define SIEVE_RECORDS_MAX 96
+#define SIEVE_NAME_LABELS_MAX 64 /* of a record's name: a reverse name of IPv6 has 34 */
+#define SIEVE_PARAMETERS_MAX 12 /* of HTTPS: more than there are */
 #define SIEVE_HEADER_AD 0x20
 
 #define SIEVE_TYPE_NS 2
@@ -32,16 +38,77 @@
 #define SIEVE_TYPE_RRSIG 46
 #define SIEVE_TYPE_TSIG 250
 
-#define SIEVE_PARAMETER_IPV4HINT 4 /* RFC 9460 section 14.3.2 */
-#define SIEVE_PARAMETER_IPV6HINT 6
+#define SIEVE_PARAMETER_IPV4HINT 4 /* RFC 9460 section 14.3.2; 6 is that of IPv6 */
 
-/* Where in a record the walk is. */
-enum sieve_place {
-	SIEVE_PLACE_OWNER = 0, /* in the owner's name */
-	SIEVE_PLACE_NAME,      /* in a name that is all of RDATA */
-	SIEVE_PLACE_TARGET,    /* in the TargetName of HTTPS or SVCB */
-	SIEVE_PLACE_PARAMETER, /* at one of its parameters */
-};
+static int sieve_walk_name(void *context, struct sieve_work *work);
+static int sieve_walk_record(void *context, struct sieve_work *work);
+static int sieve_walk_label(void *context, struct sieve_work *work);
+
+/*
+ * A pointer in a name that began at `start`. It leads backwards (RFC 1035 section 4.1.4), and to where a label of a
+ * name in front of all that goes begins: such a name ends in front of it, too. Elsewhere could be read as a name what
+ * is none, the header's counts or an address, of which the length of a label may lead into what goes.
+ */
+SIEVE_INLINE enum sieve_response sieve_take_pointer(struct sieve_work *work, __u32 start, __u32 at)
+{
+	struct sieve_cut *cut = &work->cut;
+	__u32 target = sieve_get_u16(work, at) & 0x3fff;
+
+	if (work->message[at] < 0xc0 || target >= start || target > SIEVE_RESPONSE_MAX)
+		return SIEVE_RESPONSE_malformed;
+	if (cut->from && target >= cut->from)
+		return SIEVE_RESPONSE_compression;
+	if (!(cut->labels[target / 64] & 1ULL << target % 64))
+		cut->astray = 1;
+	work->cursor = at + 2;
+	return SIEVE_RESPONSE_NONE;
+}
+
+/* The name at work->cursor, which is moved behind it. It may be longer than a name can be: that changes nothing. */
+SIEVE_INLINE enum sieve_response sieve_take_name(struct sieve_work *work)
+{
+	__u32 start = work->cursor;
+
+	SIEVE_ROLLED
+	for (__u32 i = 0; i < SIEVE_NAME_LABELS_MAX; i++) {
+		__u32 at, octet;
+
+		SIEVE_FORGET();
+		at = work->cursor;
+		if (at >= work->length || at > SIEVE_RESPONSE_MAX)
+			return SIEVE_RESPONSE_malformed;
+		work->cut.labels[at / 64] |= 1ULL << at % 64;
+		octet = work->message[at];
+		if (octet > SIEVE_LABEL_MAX)
+			return sieve_take_pointer(work, start, at);
+		work->cursor = at + 1 + octet;
+		if (octet == 0)
+			return SIEVE_RESPONSE_NONE;
+	}
+	return SIEVE_RESPONSE_records;
+}
+
+/*
+ * Addresses to which a host comes without a route of those that count, or which are no destinations but a sign: of
+ * this host and its links, groups, and what lists of blocked names and of senders of mail answer with (0.0.0.0, ::,
+ * 127.0.0.2). Network byte order; IPv4 in the first four octets.
+ */
+SIEVE_INLINE bool sieve_needs_no_route(const __u8 *address, __u32 family)
+{
+	__u32 others = 0;
+
+	if (family == SIEVE_IPV4)
+		return address[0] == 0 || address[0] == 127 || (address[0] == 169 && address[1] == 254) ||
+		       address[0] >= 224;
+	if (address[0] == 0xfe)
+		return (address[1] & 0xc0) == 0x80; /* fe80::/10 */
+	if (address[0] == 0xff)
+		return true;
+	SIEVE_UNROLLED
+	for (__u32 i = 0; i < 15; i++)
+		others |= address[i];
+	return others == 0 && address[15] <= 1;
+}
 
 /* The record at hand goes. What lies between it and the one that went before stays. */
 SIEVE_INLINE enum sieve_response sieve_remove_record(struct sieve_work *work, __u32 family)
@@ -66,30 +133,70 @@ SIEVE_INLINE enum sieve_response sieve_remove_record(struct sieve_work *work, __
 /* An A or AAAA record of the answer section whose address is at `data`. */
 SIEVE_INLINE enum sieve_response sieve_take_address(void *context, struct sieve_work *work, __u32 family, __u32 data)
 {
-	if (sieve_get_u16(work, data - 8) != SIEVE_CLASS_IN)
-		return SIEVE_RESPONSE_NONE;
 	if (work->cut.record_end - data != (family == SIEVE_IPV4 ? 4 : 16))
 		return SIEVE_RESPONSE_malformed;
-	work->cut.addresses = 1;
-	if (sieve_is_covered(context, work, family, data))
-		return SIEVE_RESPONSE_NONE;
-	return sieve_remove_record(work, family);
+	if (!sieve_is_covered(context, work, family, data) && !sieve_needs_no_route(&work->message[data], family))
+		return sieve_remove_record(work, family);
+	work->cut.stays = 1;
+	return SIEVE_RESPONSE_NONE;
+}
+
+/* A name that is all of the data, or its beginning. */
+SIEVE_INLINE enum sieve_response sieve_take_target(void *context, struct sieve_work *work, __u32 data)
+{
+	enum sieve_response response;
+
+	work->cursor = data;
+	response = sieve_walk_name(context, work);
+	if (response)
+		return response;
+	return work->cursor == work->cut.record_end ? SIEVE_RESPONSE_NONE : SIEVE_RESPONSE_malformed;
+}
+
+/* HTTPS and SVCB (RFC 9460 section 2.2): SvcPriority, TargetName, parameters. */
+SIEVE_INLINE enum sieve_response sieve_take_service(void *context, struct sieve_work *work, __u32 data)
+{
+	struct sieve_cut *cut = &work->cut;
+	enum sieve_response response;
+
+	work->cursor = data + 2;
+	response = sieve_walk_name(context, work);
+	if (response)
+		return response;
+	SIEVE_ROLLED
+	for (__u32 i = 0; i < SIEVE_PARAMETERS_MAX; i++) {
+		__u32 at, key;
+
+		SIEVE_FORGET();
+		at = work->cursor;
+		if (at >= cut->record_end || at > SIEVE_RESPONSE_MAX)
+			break;
+		key = sieve_get_u16(work, at);
+		cut->hints |= (key & ~2U) == SIEVE_PARAMETER_IPV4HINT; /* or of IPv6 */
+		work->cursor = at + 4 + sieve_get_u16(work, at + 2);
+	}
+	SIEVE_FORGET();
+	if (work->cursor < cut->record_end)
+		return SIEVE_RESPONSE_records;
+	return work->cursor == cut->record_end ? SIEVE_RESPONSE_NONE : SIEVE_RESPONSE_malformed;
 }
 
 /*
  * By the record's type: what its data may hold. Names in the data of other types than these could be compressed
- * (RFC 3597 section 4), so none may stand behind a record that goes.
+ * (RFC 3597 section 4), so none may stand behind a record that goes. Nor may an A record of another class: CHAOS has
+ * a name there.
  */
 SIEVE_INLINE enum sieve_response sieve_take_data(void *context, struct sieve_work *work, __u32 type, __u32 data,
 						 __u32 is_answer)
 {
-	struct sieve_cut *cut = &work->cut;
-
 	switch (type) {
 	case SIEVE_TYPE_A:
-		return is_answer ? sieve_take_address(context, work, SIEVE_IPV4, data) : SIEVE_RESPONSE_NONE;
 	case SIEVE_TYPE_AAAA:
-		return is_answer ? sieve_take_address(context, work, SIEVE_IPV6, data) : SIEVE_RESPONSE_NONE;
+		if (sieve_get_u16(work, data - 8) != SIEVE_CLASS_IN)
+			break;
+		if (!is_answer)
+			return SIEVE_RESPONSE_NONE;
+		return sieve_take_address(context, work, type == SIEVE_TYPE_A ? SIEVE_IPV4 : SIEVE_IPV6, data);
 	case SIEVE_TYPE_RRSIG:
 	case SIEVE_TYPE_SIG:
 	case SIEVE_TYPE_TSIG:
@@ -100,27 +207,29 @@ SIEVE_INLINE enum sieve_response sieve_take_data(void *context, struct sieve_wor
 	case SIEVE_TYPE_CNAME:
 	case SIEVE_TYPE_PTR:
 	case SIEVE_TYPE_DNAME:
-		cut->place = SIEVE_PLACE_NAME;
-		work->cursor = data;
-		return SIEVE_RESPONSE_NONE;
+		return sieve_take_target(context, work, data);
 	case SIEVE_TYPE_HTTPS:
 	case SIEVE_TYPE_SVCB:
-		cut->place = SIEVE_PLACE_TARGET;
-		work->cursor = data + 2; /* SvcPriority */
-		return SIEVE_RESPONSE_NONE;
+		return sieve_take_service(context, work, data);
 	case SIEVE_TYPE_TXT:
 		return SIEVE_RESPONSE_NONE;
-	default:
-		return cut->from ? SIEVE_RESPONSE_compression : SIEVE_RESPONSE_NONE;
 	}
+	return work->cut.from ? SIEVE_RESPONSE_compression : SIEVE_RESPONSE_NONE;
 }
 
-/* The owner's name ends at `end`. */
-SIEVE_INLINE enum sieve_response sieve_take_record(void *context, struct sieve_work *work, __u32 end)
+/* The record at work->cursor, which is moved behind it. */
+SIEVE_INLINE enum sieve_response sieve_take_record(void *context, struct sieve_work *work)
 {
 	struct sieve_cut *cut = &work->cut;
-	__u32 data = end + SIEVE_RECORD_SIZE, record_end, is_answer;
+	__u32 end, data, record_end, is_answer;
+	enum sieve_response response;
 
+	cut->record = (__u16)work->cursor;
+	response = sieve_walk_name(context, work);
+	if (response)
+		return response;
+	end = work->cursor;
+	data = end + SIEVE_RECORD_SIZE;
 	if (data > work->length || end > SIEVE_RESPONSE_MAX)
 		return SIEVE_RESPONSE_malformed;
 	record_end = data + sieve_get_u16(work, end + 8);
@@ -130,96 +239,42 @@ SIEVE_INLINE enum sieve_response sieve_take_record(void *context, struct sieve_w
 	cut->answers -= is_answer;
 	cut->records--;
 	cut->record_end = (__u16)record_end;
-	cut->place = SIEVE_PLACE_OWNER;
+	response = sieve_take_data(context, work, sieve_get_u16(work, end), data, is_answer);
 	work->cursor = record_end;
-	return sieve_take_data(context, work, sieve_get_u16(work, end), data, is_answer);
+	return response;
 }
 
-/* A name ends at `end`: that of the owner, or one in the data. */
-SIEVE_INLINE enum sieve_response sieve_end_name(void *context, struct sieve_work *work, __u32 end)
+/* The question: no name is before it, so a pointer in it leads nowhere. */
+SIEVE_INLINE enum sieve_response sieve_take_question(void *context, struct sieve_work *work)
 {
-	struct sieve_cut *cut = &work->cut;
+	enum sieve_response response;
 
-	if (cut->place == SIEVE_PLACE_OWNER)
-		return sieve_take_record(context, work, end);
-	if (cut->place == SIEVE_PLACE_NAME) {
-		cut->place = SIEVE_PLACE_OWNER;
-		work->cursor = cut->record_end;
-		return end == cut->record_end ? SIEVE_RESPONSE_NONE : SIEVE_RESPONSE_malformed;
-	}
-	cut->place = SIEVE_PLACE_PARAMETER;
-	work->cursor = end;
+	work->cursor = SIEVE_HEADER_SIZE;
+	response = sieve_walk_name(context, work);
+	if (response)
+		return response;
+	if (work->cut.astray || work->cursor > SIEVE_HEADER_SIZE + SIEVE_NAME_MAX)
+		return SIEVE_RESPONSE_malformed;
+	work->cursor += SIEVE_QUESTION_TAIL;
 	return SIEVE_RESPONSE_NONE;
-}
-
-/* A parameter of HTTPS or SVCB (RFC 9460 section 2.2), or the end of the record. */
-SIEVE_INLINE enum sieve_response sieve_step_parameter(struct sieve_work *work, __u32 at)
-{
-	__u32 key = sieve_get_u16(work, at);
-
-	if (at == work->cut.record_end) {
-		work->cut.place = SIEVE_PLACE_OWNER;
-		return SIEVE_RESPONSE_NONE;
-	}
-	if (key == SIEVE_PARAMETER_IPV4HINT || key == SIEVE_PARAMETER_IPV6HINT)
-		work->cut.hints = 1;
-	work->cursor = at + 4 + sieve_get_u16(work, at + 2);
-	return work->cursor > work->cut.record_end ? SIEVE_RESPONSE_malformed : SIEVE_RESPONSE_NONE;
-}
-
-/* A label, a pointer or the root label of a name. Pointers lead backwards, and not behind a record that goes. */
-SIEVE_INLINE enum sieve_response sieve_step_name(void *context, struct sieve_work *work, __u32 at)
-{
-	__u32 octet = work->message[at], target;
-
-	if (octet == 0)
-		return sieve_end_name(context, work, at + 1);
-	if (octet <= SIEVE_LABEL_MAX) {
-		work->cursor = at + 1 + octet;
-		return SIEVE_RESPONSE_NONE;
-	}
-	if (octet < 0xc0)
-		return SIEVE_RESPONSE_malformed;
-	target = sieve_get_u16(work, at) & 0x3fff;
-	if (target >= at)
-		return SIEVE_RESPONSE_malformed;
-	if (work->cut.from && target >= work->cut.from)
-		return SIEVE_RESPONSE_compression;
-	return sieve_end_name(context, work, at + 2);
-}
-
-SIEVE_INLINE enum sieve_response sieve_step(void *context, struct sieve_work *work)
-{
-	__u32 at = work->cursor;
-
-	if (at > work->length || at > SIEVE_RESPONSE_MAX)
-		return SIEVE_RESPONSE_malformed;
-	if (work->cut.place == SIEVE_PLACE_PARAMETER)
-		return sieve_step_parameter(work, at);
-	return sieve_step_name(context, work, at);
 }
 
 /* Walk over all records, from the end of the question to the end of the message. */
 SIEVE_INLINE enum sieve_response sieve_walk(void *context, struct sieve_work *work)
 {
-	struct sieve_cut *cut = &work->cut;
 	enum sieve_response response;
 
 	SIEVE_ROLLED
-	for (__u32 i = 0; i < SIEVE_STEPS; i++) {
+	for (__u32 i = 0; i < SIEVE_RECORDS_MAX; i++) {
 		SIEVE_FORGET();
-		if (cut->place == SIEVE_PLACE_OWNER && work->cursor >= cut->record_end) { /* between two records */
-			if (cut->records == 0)
-				break;
-			cut->record = (__u16)work->cursor;
-			cut->record_end = 0xffff;
-		}
-		response = sieve_step(context, work);
+		if (work->cut.records == 0)
+			break;
+		response = sieve_walk_record(context, work);
 		if (response)
 			return response;
 	}
 	SIEVE_FORGET();
-	if (cut->records || cut->place != SIEVE_PLACE_OWNER)
+	if (work->cut.records)
 		return SIEVE_RESPONSE_records;
 	return work->cursor == work->length ? SIEVE_RESPONSE_NONE : SIEVE_RESPONSE_malformed;
 }
@@ -248,24 +303,54 @@ SIEVE_INLINE enum sieve_response sieve_parse_response(void *context, struct siev
 
 	if (response)
 		return response;
-	if (sieve_parse_name(work))
-		return SIEVE_RESPONSE_malformed;
+	__builtin_memset(cut, 0, sizeof(*cut));
+	response = sieve_take_question(context, work);
+	if (response)
+		return response;
 	cut->answers = sieve_get_u16(work, 6);
 	cut->records = cut->answers + sieve_get_u16(work, 8) + sieve_get_u16(work, 10);
-	cut->record_end = 0;
-	cut->from = cut->ranges = 0;
-	cut->place = SIEVE_PLACE_OWNER;
-	cut->addresses = cut->hints = 0;
-	cut->removed[SIEVE_IPV4] = cut->removed[SIEVE_IPV6] = 0;
-	work->cursor = work->question.end;
 	response = sieve_walk(context, work);
 	if (response)
 		return response;
 	if (cut->from)
-		return SIEVE_RESPONSE_NONE;
+		return cut->astray ? SIEVE_RESPONSE_compression : SIEVE_RESPONSE_NONE;
 	if (cut->hints)
 		return SIEVE_RESPONSE_hints;
-	return cut->addresses ? SIEVE_RESPONSE_covered : SIEVE_RESPONSE_no_address;
+	return cut->stays ? SIEVE_RESPONSE_covered : SIEVE_RESPONSE_no_address;
+}
+
+/* The hash of the label at work->cursor, which is moved behind it, as sieve_parse_name() has it. */
+SIEVE_INLINE int sieve_hash_label(struct sieve_work *work)
+{
+	__u32 at = work->cursor, length;
+	__u64 hash = 0;
+
+	if (at > SIEVE_QUESTION_END_MAX)
+		return 0;
+	length = work->message[at];
+	if (length == 0)
+		return 0;
+	SIEVE_ROLLED
+	for (__u32 i = 0; i <= SIEVE_LABEL_MAX; i++) {
+		if (i > length)
+			break;
+		hash = sieve_hash(hash, sieve_lower(work->message[at + i]));
+	}
+	work->question.labels++;
+	work->label_hash[work->question.labels & (SIEVE_LABELS - 1)] = hash;
+	work->cursor = at + 1 + length;
+	return 1;
+}
+
+/* The hashes of QNAME's labels, which sieve_parse_response() has gone through, for those who look it up. */
+SIEVE_INLINE void sieve_hash_question(void *context, struct sieve_work *work)
+{
+	work->question.labels = 0;
+	work->cursor = SIEVE_HEADER_SIZE;
+	SIEVE_ROLLED
+	for (__u32 i = 0; i < SIEVE_NAME_LABELS_MAX; i++)
+		if (!sieve_walk_label(context, work))
+			break;
 }
 
 /*

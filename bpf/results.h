@@ -52,6 +52,46 @@ static __always_inline int sieve_move(void *context, struct sieve_work *work, __
 
 #include "response.h"
 
+/* Global functions, which the verifier goes through once. They take no pointers but the context (before 5.12). */
+__attribute__((noinline)) int results_take_name(struct __sk_buff *skb)
+{
+	struct sieve_kernel_work *kernel_work = get_work_area();
+
+	return skb && kernel_work ? sieve_take_name(&kernel_work->dns) : SIEVE_RESPONSE_failed;
+}
+
+__attribute__((noinline)) int results_take_record(struct __sk_buff *skb)
+{
+	struct sieve_kernel_work *kernel_work = get_work_area();
+
+	return kernel_work ? sieve_take_record(skb, &kernel_work->dns) : SIEVE_RESPONSE_failed;
+}
+
+__attribute__((noinline)) int results_hash_label(struct __sk_buff *skb)
+{
+	struct sieve_kernel_work *kernel_work = get_work_area();
+
+	return skb && kernel_work ? sieve_hash_label(&kernel_work->dns) : 0;
+}
+
+static __always_inline int sieve_walk_label(void *context, struct sieve_work *work)
+{
+	(void)work;
+	return results_hash_label(context);
+}
+
+static __always_inline int sieve_walk_name(void *context, struct sieve_work *work)
+{
+	(void)work;
+	return results_take_name(context);
+}
+
+static __always_inline int sieve_walk_record(void *context, struct sieve_work *work)
+{
+	(void)work;
+	return results_take_record(context);
+}
+
 /* Not for a device above or beside this one, which sees it next, or was meant. */
 static __always_inline bool is_received_here(struct __sk_buff *skb)
 {
@@ -70,12 +110,17 @@ static __always_inline enum sieve_response load_response(struct __sk_buff *skb, 
 	return load_message(skb, kernel_work, SIEVE_RESPONSE_MAX) ? SIEVE_RESPONSE_datagram : SIEVE_RESPONSE_NONE;
 }
 
-/* What is published of the namespace's routes. */
+/*
+ * What is published of the namespace's routes, before they are looked at. The generation, too: what is published
+ * meanwhile may rest on routes that came after an address was looked up.
+ */
 static __always_inline enum sieve_response take_coverage(const struct sieve_netns *state, __u32 inum,
 							 struct sieve_kernel_work *kernel_work)
 {
 	if (!state)
 		return SIEVE_RESPONSE_unknown_netns;
+	kernel_work->coverage_generation[SIEVE_IPV4] = state->coverage_generation[SIEVE_IPV4];
+	kernel_work->coverage_generation[SIEVE_IPV6] = state->coverage_generation[SIEVE_IPV6];
 	kernel_work->coverage[SIEVE_IPV4] = state->coverage[SIEVE_IPV4];
 	kernel_work->coverage[SIEVE_IPV6] = state->coverage[SIEVE_IPV6];
 	if (state->coverage[SIEVE_IPV4] == SIEVE_COVERAGE_UNKNOWN || state->coverage[SIEVE_IPV6] == SIEVE_COVERAGE_UNKNOWN)
@@ -86,10 +131,12 @@ static __always_inline enum sieve_response take_coverage(const struct sieve_netn
 }
 
 /* What is said of the name; `asked` is about the families of which something would go. */
-static __always_inline enum sieve_response judge_name(struct sieve_work *work)
+static __always_inline enum sieve_response judge_name(struct __sk_buff *skb, struct sieve_work *work)
 {
 	__u32 facts;
 
+	sieve_hash_question(skb, work);
+	SIEVE_FORGET();
 	work->question.family = SIEVE_IPV6;
 	facts = name_facts(work);
 	if (facts & SIEVE_FACT_EXEMPT_NAME)
@@ -210,8 +257,9 @@ static __always_inline enum sieve_response examine_response(struct __sk_buff *sk
 	if (!response)
 		response = sieve_parse_response(skb, &kernel_work->dns);
 	if (!response)
-		response = judge_name(&kernel_work->dns);
-	if (!response && state && kernel_work->rests_on_routes && has_changed(net, state->coverage_generation, SIEVE_IPV4)) {
+		response = judge_name(skb, &kernel_work->dns);
+	if (!response && state && kernel_work->rests_on_routes &&
+	    has_changed(net, kernel_work->coverage_generation, SIEVE_IPV4)) {
 		wake_controller(net, state);
 		response = SIEVE_RESPONSE_changed;
 	}
@@ -219,14 +267,17 @@ static __always_inline enum sieve_response examine_response(struct __sk_buff *sk
 		response = judge_receiver(skb, kernel_work);
 	if (!response && policy.action == SIEVE_ACTION_OBSERVE)
 		response = SIEVE_RESPONSE_observed;
+	if (!response && !still_mine(skb, &kernel_work->packet))
+		response = SIEVE_RESPONSE_failed;
 	return response;
 }
 
 #define SUM_OCTETS 512 /* the most that bpf_csum_diff() takes (before Linux 6.17) */
 
-/* The sum of the message from `from`, which is a multiple of 4, to its end, behind which are zeros. */
-static __always_inline __u32 sum_message(const struct sieve_work *work, __u32 from, __u32 end)
+/* The sum of the message from what goes to its end, behind which are zeros. From a multiple of 4: those octets stay. */
+static __always_inline __u32 sum_message(const struct sieve_work *work)
 {
+	__u32 from = work->cut.from & ~3U, end = work->length;
 	__s64 sum = 0;
 
 	SIEVE_ROLLED
@@ -247,11 +298,15 @@ static __always_inline __u32 sum_message(const struct sieve_work *work, __u32 fr
 	return (__u32)sum;
 }
 
-/* Zeros where the message's end was, so that all sums over the packet stay right when it is cut off. */
-static __always_inline int clear_tail(struct __sk_buff *skb, struct sieve_kernel_work *kernel_work, __u32 length,
-				      __u32 old_length)
+static __always_inline __u32 old_length(const struct sieve_packet *packet)
 {
-	__u32 more = old_length - length;
+	return bpf_ntohs(packet->udp.len) - sizeof(struct udphdr);
+}
+
+/* Zeros where the message's end was, so that all sums over the packet stay right when it is cut off. */
+static __always_inline int clear_tail(struct __sk_buff *skb, struct sieve_kernel_work *kernel_work)
+{
+	__u32 length = kernel_work->dns.length, more = old_length(&kernel_work->packet) - length;
 
 	SIEVE_OPAQUE(more);
 	if (more < SIEVE_RECORD_SIZE)
@@ -262,11 +317,11 @@ static __always_inline int clear_tail(struct __sk_buff *skb, struct sieve_kernel
 	return bpf_skb_store_bytes(skb, kernel_work->payload + length, kernel_work->zeros, more, 0) ? -1 : 0;
 }
 
-/* Store the message from `from` on, which is before its end, and ANCOUNT. */
-static __always_inline int store_message(struct __sk_buff *skb, struct sieve_kernel_work *kernel_work, __u32 from)
+/* Store the message from the first octet that changes, and ANCOUNT. */
+static __always_inline int store_message(struct __sk_buff *skb, struct sieve_kernel_work *kernel_work)
 {
 	struct sieve_work *work = &kernel_work->dns;
-	__u32 length = work->length - from;
+	__u32 from = work->cut.from, length = work->length - from;
 
 	if (bpf_skb_store_bytes(skb, kernel_work->payload + 6, &work->message[6], 2, 0))
 		return -1;
@@ -290,33 +345,51 @@ static __always_inline __be16 answer_count(const struct sieve_work *work)
 	return count;
 }
 
+/* In the UDP checksum, what changes of the message. */
+static __always_inline void replace_sum(struct __sk_buff *skb, struct sieve_kernel_work *kernel_work, __be16 old_count)
+{
+	const struct sieve_packet *packet = &kernel_work->packet;
+	__u32 check = packet->network + packet->transport + offsetof(struct udphdr, check);
+	__s64 difference = bpf_csum_diff(&kernel_work->old_sum, 4, &kernel_work->new_sum, 4, 0);
+
+	bpf_l4_csum_replace(skb, check, 0, difference, BPF_F_MARK_MANGLED_0);
+	bpf_l4_csum_replace(skb, check, old_count, answer_count(&kernel_work->dns), BPF_F_MARK_MANGLED_0 | 2);
+}
+
 /*
  * Take out of the packet what was found. Octets change first, and are then cut off as zeros: so a sum over the whole
- * packet that the device made (CHECKSUM_COMPLETE) stays right, too.
+ * packet that the device made (CHECKSUM_COMPLETE) stays right, too. What is reckoned is left in the work area, for the
+ * verifier to forget by how many turns.
  */
 static __always_inline enum sieve_response cut_packet(struct __sk_buff *skb, struct sieve_kernel_work *kernel_work)
 {
 	struct sieve_packet *packet = &kernel_work->packet;
 	struct sieve_work *work = &kernel_work->dns;
-	__u32 check = packet->network + packet->transport + offsetof(struct udphdr, check);
-	__u32 from = work->cut.from, old_length = work->length, old_sum, new_sum;
 	__be16 old_count = answer_count(work);
 
 	if (packet->family == SIEVE_IPV6 && !packet->udp.check)
 		return SIEVE_RESPONSE_failed;
-	old_sum = sum_message(work, from & ~3U, old_length);
+	kernel_work->old_sum = sum_message(work);
+	SIEVE_FORGET();
 	if (sieve_cut_response(skb, work) || bpf_skb_pull_data(skb, skb->len))
 		return SIEVE_RESPONSE_failed;
-	new_sum = sum_message(work, from & ~3U, work->length);
-	if (store_message(skb, kernel_work, from) || clear_tail(skb, kernel_work, work->length, old_length))
+	kernel_work->new_sum = sum_message(work);
+	SIEVE_FORGET();
+	if (store_message(skb, kernel_work) || clear_tail(skb, kernel_work))
 		return SIEVE_RESPONSE_failed;
-	bpf_l4_csum_replace(skb, check, 0, bpf_csum_diff((__be32 *)&old_sum, 4, (__be32 *)&new_sum, 4, 0), BPF_F_MARK_MANGLED_0);
-	bpf_l4_csum_replace(skb, check, old_count, answer_count(work), BPF_F_MARK_MANGLED_0 | 2);
+	replace_sum(skb, kernel_work, old_count);
 	set_lengths(skb, packet, work->length);
 	bpf_skb_change_tail(skb, kernel_work->payload + work->length, 0);
 	for (__u32 family = 0; family < SIEVE_FAMILIES; family++)
 		count_more(SIEVE_COUNTER_REMOVED + family, work->cut.removed[family]);
-	return old_count && !answer_count(work) ? SIEVE_RESPONSE_emptied : SIEVE_RESPONSE_filtered;
+	return work->cut.stays ? SIEVE_RESPONSE_filtered : SIEVE_RESPONSE_emptied;
+}
+
+__attribute__((noinline)) int results_cut_packet(struct __sk_buff *skb)
+{
+	struct sieve_kernel_work *kernel_work = get_work_area();
+
+	return kernel_work ? cut_packet(skb, kernel_work) : SIEVE_RESPONSE_failed;
 }
 
 #endif

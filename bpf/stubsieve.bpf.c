@@ -181,7 +181,7 @@ int sieve_results(struct __sk_buff *skb)
 	SIEVE_FORGET();
 	response = examine_response(skb, work);
 	if (!response)
-		response = cut_packet(skb, work);
+		response = results_cut_packet(skb);
 	count(SIEVE_COUNTER_RESPONSE + response);
 	return TC_ACT_UNSPEC;
 }

@@ -15,18 +15,21 @@ static __u32 verified_instructions(const struct bpf_program *program)
 static void check_instructions(const char *phrase, const struct sieve_policy *policy)
 {
 	struct filter filter;
-	__u32 egress, gateway;
+	__u32 egress, gateway, results;
 
 	load_filter_as(&filter, policy, false);
 	egress = verified_instructions(filter.skel->progs.sieve_egress);
 	gateway = verified_instructions(filter.skel->progs.sieve_gateway);
-	printf("%s: sieve_egress %u, sieve_cgroup %u, sieve_gateway %u, sieve_sensor %u, sieve_probe %u instructions verified\n", phrase,
-	       egress, verified_instructions(filter.skel->progs.sieve_cgroup), gateway,
+	results = verified_instructions(filter.skel->progs.sieve_results);
+	printf("%s: sieve_egress %u, sieve_cgroup %u, sieve_gateway %u, sieve_results %u, sieve_sensor %u, sieve_probe %u "
+	       "instructions verified\n",
+	       phrase, egress, verified_instructions(filter.skel->progs.sieve_cgroup), gateway, results,
 	       verified_instructions(filter.skel->progs.sieve_sensor),
 	       verified_instructions(filter.skel->progs.sieve_probe));
 	unload_filter(&filter);
 	assert_in_range(egress, 0, INSTRUCTIONS_MAX); /* 0: the kernel does not tell (before 5.16) */
 	assert_in_range(gateway, 0, INSTRUCTIONS_MAX);
+	assert_in_range(results, 0, INSTRUCTIONS_MAX);
 }
 
 static void the_verifier_takes_the_usual_policy_in_few_steps(void **state)
@@ -93,10 +96,11 @@ static void the_fullest_policy_loads(void **state)
 		policy.ports[i] = 53 + i;
 	policy.dnssec_answer = 1;
 	load_filter_as(&filter, &policy, false);
-	printf("fullest policy: sieve_egress %u, sieve_cgroup %u, sieve_gateway %u instructions verified\n",
+	printf("fullest policy: sieve_egress %u, sieve_cgroup %u, sieve_gateway %u, sieve_results %u instructions verified\n",
 	       verified_instructions(filter.skel->progs.sieve_egress),
 	       verified_instructions(filter.skel->progs.sieve_cgroup),
-	       verified_instructions(filter.skel->progs.sieve_gateway));
+	       verified_instructions(filter.skel->progs.sieve_gateway),
+	       verified_instructions(filter.skel->progs.sieve_results));
 	unload_filter(&filter);
 }
 
