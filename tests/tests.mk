@@ -26,6 +26,16 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(CORE_OBJECTS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(CORE_INCLUDES) -Ibpf -Itests -o $@ $< $(CORE_OBJECTS) $(CMOCKA_LDLIBS)
 
+# What takes octets from strangers once more with every access watched, where the compiler has a library for it.
+ifneq ($(findstring /,$(shell $(CC) -print-file-name=libasan.so)),)
+UNIT_TESTS += $(BUILD)/tests/unit/response-watched
+endif
+
+$(BUILD)/tests/unit/%-watched: tests/unit/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -fsanitize=address,undefined -fno-sanitize-recover=all $(CORE_INCLUDES) -Ibpf -Itests -o $@ $< \
+		$(CMOCKA_LDLIBS)
+
 $(BUILD)/tests/kernel/%: tests/kernel/%.c $(IO_OBJECTS) $(CORE_OBJECTS) | $(SKELETON)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(IO_INCLUDES) -Itests -o $@ $< $(IO_OBJECTS) $(CORE_OBJECTS) $(LIB_LDLIBS) $(CMOCKA_LDLIBS) \

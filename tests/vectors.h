@@ -72,7 +72,7 @@ struct message_plan {
 };
 
 struct message {
-	__u8 octets[1024];
+	__u8 octets[2048];
 	size_t length;
 	size_t question_end;
 };

@@ -50,7 +50,7 @@ struct packet_plan {
 };
 
 struct packet {
-	__u8 octets[1500];
+	__u8 octets[2048];
 	size_t length;
 	size_t network, transport; /* offsets of the IP and the UDP header */
 	int version;

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Of unit/response.c: responses made and changed at random, SEED=N for the same ones again. */
+#ifndef TESTS_UNIT_RESPONSE_RANDOM_H
+#define TESTS_UNIT_RESPONSE_RANDOM_H
+
+#include <time.h>
+
+#define RANDOM_PLANS 20000
+#define RANDOM_CHANGES 60000
+
+static unsigned int random_seed;
+
+static unsigned int pick(unsigned int below)
+{
+	return (unsigned int)random() % below;
+}
+
+static void seed_random(void)
+{
+	const char *text = getenv("SEED");
+
+	random_seed = text ? (unsigned int)strtoul(text, NULL, 10) : (unsigned int)time(NULL);
+	srandom(random_seed);
+	printf("SEED=%u\n", random_seed);
+}
+
+static const char *random_address(void)
+{
+	static const char *const addresses[] = { LOST4, LOST6, ROUTED4, ROUTED6, MAPPED, "127.0.0.1", "fe80::1", "203.0.113.8", "2001:db8::1" };
+
+	return addresses[pick(ARRAY_SIZE(addresses))];
+}
+
+static const char *random_name(void)
+{
+	static const char *const names[] = { "www.example", "a", "b.c.d.e", "cdn.example.net", "a-long-label-of-a-service.namespace.svc.cluster.local" };
+
+	return names[pick(ARRAY_SIZE(names))];
+}
+
+/* An owner that does not refer to a record that goes, nor one behind it: those have tests of their own. */
+static void random_owner(struct record_plan *records, size_t index, size_t safe)
+{
+	struct record_plan *record = &records[index];
+	size_t other = pick((unsigned int)(safe ? safe : 1));
+
+	record->name = random_name();
+	record->owner = (enum owner)pick(5);
+	if (record->owner == OWNER_TARGET && (safe == 0 || record_type(&records[other]) != 5))
+		record->owner = OWNER_QNAME;
+	if (record->owner == OWNER_OF && safe == 0)
+		record->owner = OWNER_FULL;
+	record->of = (__u16)(other + 1);
+}
+
+static void random_data(struct record_plan *record, bool anything_went)
+{
+	static const struct record_plan data[] = {
+		{ .type = 16, .data = OCTETS("\4text\300\14") }, { .type = 5, .target = "t", .below_qname = true },
+		{ .type = 5, .target = "cdn.example" },          { .type = 65, .data = OCTETS("\0\1\0" ALPN NO_ALPN) },
+		{ .type = 15, .data = OCTETS("\0\1"), .target = "m", .below_qname = true }, { .type = 99, .data = OCTETS("?") },
+	};
+
+	*record = data[pick(anything_went ? 4 : ARRAY_SIZE(data))];
+}
+
+/* Answers, then sometimes records of the other sections. */
+static void random_plan(struct response_plan *plan, struct record_plan *records)
+{
+	size_t count = pick(14), safe = 0;
+	bool anything_went = false;
+
+	memset(plan, 0, sizeof(*plan));
+	memset(records, 0, RECORDS_MAX * sizeof(*records));
+	plan->records = records;
+	plan->question.qname = random_name();
+	plan->question.qtype = pick(2) ? 28 : 1;
+	plan->question.flags = (__u16)(pick(2) ? FLAG_AA | FLAG_CD : 0);
+	for (size_t i = 0; i < count; i++) {
+		if (pick(4))
+			records[i].address = random_address();
+		else
+			random_data(&records[i], anything_went);
+		records[i].ttl = 1 + pick(100000);
+		if (i > 0 && (records[i - 1].section > SECTION_ANSWER || pick(6) == 0))
+			records[i].section = (enum section)(records[i - 1].section + pick(SECTIONS - records[i - 1].section));
+		random_owner(records, i, safe);
+		anything_went |= record_goes(&records[i]);
+		if (!anything_went)
+			safe = i + 1;
+	}
+	plan->count = count;
+	if (pick(2))
+		records[plan->count++] = (struct record_plan)PLAIN_OPT;
+}
+
+static void random_responses_lose_what_they_should(void **state)
+{
+	static struct record_plan records[RECORDS_MAX];
+	struct response_plan plan;
+	char phrase[64];
+	int changed = 0;
+
+	(void)state;
+	seed_random();
+	for (int i = 0; i < RANDOM_PLANS; i++) {
+		random_plan(&plan, records);
+		snprintf(phrase, sizeof(phrase), "plan %d of SEED=%u", i, random_seed);
+		check_plan(phrase, &plan);
+		changed += was_cut(wanted_response(&plan));
+	}
+	printf("%d of %d random responses changed\n", changed, RANDOM_PLANS);
+	assert_in_range(changed, RANDOM_PLANS / 4, RANDOM_PLANS);
+}
+
+/* A reader that shares nothing with the filter: from a message to its records, with names in full. */
+
+struct text {
+	__u8 octets[1024];
+	size_t length;
+};
+
+struct read_record {
+	struct text owner, data;
+	unsigned int type, class, ttl, section;
+	const __u8 *rdata;
+	size_t rdlength;
+};
+
+struct reading {
+	struct text qname;
+	unsigned int counts[4];
+	struct read_record records[160];
+	size_t count;
+};
+
+/* Returns the offset behind the name, 0 if there is none; a name that leads nowhere is that as well. */
+static size_t read_name(const struct message *message, size_t at, struct text *ret)
+{
+	size_t end = 0;
+
+	ret->length = 0;
+	for (int steps = 0; steps < 300; steps++) {
+		size_t length;
+
+		if (at >= message->length)
+			return 0;
+		length = message->octets[at];
+		if (length == 0)
+			return end ? end : at + 1;
+		if (length < 64) {
+			if (at + 1 + length >= message->length || ret->length + length + 1 > sizeof(ret->octets))
+				return 0;
+			memcpy(&ret->octets[ret->length], &message->octets[at], length + 1);
+			ret->length += length + 1;
+			at += length + 1;
+			continue;
+		}
+		if (length < 192 || at + 1 >= message->length)
+			return 0;
+		end = end ? end : at + 2;
+		at = (length - 192) * 256 + message->octets[at + 1];
+	}
+	ret->length = 1; /* a loop: what is all alike, whatever it leads through */
+	ret->octets[0] = 255;
+	return end;
+}
+
+static unsigned int read_u16(const struct message *message, size_t at)
+{
+	return message->octets[at] * 256U + message->octets[at + 1];
+}
+
+static bool has_name(unsigned int type)
+{
+	return type == 2 || type == 5 || type == 12 || type == 39;
+}
+
+static size_t read_record(const struct message *message, size_t at, struct read_record *ret)
+{
+	size_t end = read_name(message, at, &ret->owner);
+
+	if (end == 0 || end + 10 > message->length)
+		return 0;
+	ret->type = read_u16(message, end);
+	ret->class = read_u16(message, end + 2);
+	ret->ttl = read_u16(message, end + 4) << 16 | read_u16(message, end + 6);
+	ret->rdlength = read_u16(message, end + 8);
+	ret->rdata = &message->octets[end + 10];
+	if (end + 10 + ret->rdlength > message->length)
+		return 0;
+	ret->data.length = 0;
+	if (has_name(ret->type))
+		read_name(message, end + 10, &ret->data);
+	return end + 10 + ret->rdlength;
+}
+
+/* Returns false if it is no message. */
+static bool read_message(const struct message *message, struct reading *ret)
+{
+	size_t at, left;
+
+	ret->count = 0;
+	if (message->length < 12)
+		return false;
+	for (size_t i = 0; i < 4; i++)
+		ret->counts[i] = read_u16(message, 4 + 2 * i);
+	if (ret->counts[0] != 1)
+		return false;
+	at = read_name(message, 12, &ret->qname);
+	if (at == 0 || at + 4 > message->length)
+		return false;
+	at += 4;
+	for (unsigned int section = 1; section < 4; section++)
+		for (left = ret->counts[section]; left > 0; left--) {
+			if (ret->count == ARRAY_SIZE(ret->records))
+				return false;
+			ret->records[ret->count].section = section;
+			at = read_record(message, at, &ret->records[ret->count]);
+			if (at == 0)
+				return false;
+			ret->count++;
+		}
+	return at == message->length;
+}
+
+static bool same_text(const struct text *one, const struct text *other)
+{
+	return one->length == other->length && memcmp(one->octets, other->octets, one->length) == 0;
+}
+
+static bool same_record(const struct read_record *one, const struct read_record *other)
+{
+	if (!same_text(&one->owner, &other->owner) || !same_text(&one->data, &other->data))
+		return false;
+	return one->type == other->type && one->class == other->class && one->ttl == other->ttl &&
+	       one->section == other->section && one->rdlength == other->rdlength &&
+	       memcmp(one->rdata, other->rdata, one->rdlength) == 0;
+}
+
+static bool must_go(const struct read_record *record)
+{
+	size_t size = record->type == 1 ? 4 : record->type == 28 ? 16 : 0;
+
+	if (record->section != 1 || record->class != 1 || size == 0)
+		return false;
+	assert_int_equal(record->rdlength, size);
+	return !is_routed(record->rdata, size) && !is_needless(record->rdata, size);
+}
+
+/* All that must not go is there, in order, and nothing else. */
+static void check_remains(const char *phrase, const struct message *before, const struct message *after)
+{
+	static struct reading old, new;
+	size_t next = 0, gone = 0;
+
+	if (!read_message(before, &old) || !read_message(after, &new))
+		fail_msg("%s: no message", phrase);
+	if (memcmp(before->octets, after->octets, 6) || !same_text(&old.qname, &new.qname) ||
+	    old.counts[2] != new.counts[2] || old.counts[3] != new.counts[3])
+		fail_msg("%s: the header or the question", phrase);
+	for (size_t i = 0; i < old.count; i++) {
+		if (must_go(&old.records[i])) {
+			gone++;
+			continue;
+		}
+		if (next == new.count || !same_record(&old.records[i], &new.records[next++]))
+			fail_msg("%s: record %zu of %zu", phrase, i, old.count);
+	}
+	assert_int_equal(next, new.count);
+	assert_int_equal(new.counts[1] + gone, old.counts[1]);
+	assert_true(gone > 0);
+}
+
+static __u8 random_octet(const struct message *message)
+{
+	static const __u8 telling[] = { 0, 1, 2, 4, 5, 12, 16, 28, 41, 46, 63, 64, 65, 0x80, 0xbf, 0xc0, 0xff };
+
+	switch (pick(3)) {
+	case 0:
+		return telling[pick(ARRAY_SIZE(telling))];
+	case 1:
+		return (__u8)pick((unsigned int)message->length); /* an offset */
+	default:
+		return (__u8)pick(256);
+	}
+}
+
+static void change_at_random(struct message *message)
+{
+	unsigned int at = pick((unsigned int)message->length), length;
+
+	switch (pick(8)) {
+	case 0: /* shorter */
+		message->length = at < 12 ? 12 : at;
+		break;
+	case 1: /* octets are missing */
+		length = 1 + pick(16);
+		if (at < 12 || at + length > message->length)
+			return;
+		memmove(&message->octets[at], &message->octets[at + length], message->length - at - length);
+		message->length -= length;
+		break;
+	case 2: /* a piece stands elsewhere, too */
+		length = 1 + pick(30);
+		if (at + length > message->length)
+			return;
+		memmove(&message->octets[pick((unsigned int)message->length - length + 1)], &message->octets[at], length);
+		break;
+	case 3: /* a pointer */
+		if (at + 2 > message->length)
+			return;
+		message->octets[at] = 0xc0;
+		message->octets[at + 1] = (__u8)pick((unsigned int)message->length);
+		break;
+	default:
+		message->octets[at] = random_octet(message);
+	}
+}
+
+static void messages_changed_at_random_keep_their_other_records(void **state)
+{
+	static struct record_plan records[RECORDS_MAX];
+	struct message before, after;
+	struct response_plan plan;
+	struct sieve_work work;
+	struct layout layout;
+	char phrase[64];
+	int changed = 0;
+
+	(void)state;
+	seed_random();
+	for (int i = 0; i < RANDOM_CHANGES; i++) {
+		random_plan(&plan, records);
+		make_response(&plan, false, &before, &layout);
+		for (unsigned int changes = 1 + pick(3); changes > 0; changes--)
+			change_at_random(&before);
+		memset(&before.octets[before.length], 0, sizeof(before.octets) - before.length);
+		after = before;
+		snprintf(phrase, sizeof(phrase), "message %d of SEED=%u", i, random_seed);
+		if (was_cut(filter(&after, &work))) {
+			check_remains(phrase, &before, &after);
+			changed++;
+			continue;
+		}
+		check_equal(phrase, &after, &before);
+	}
+	printf("%d of %d messages changed at random are messages from which addresses went\n", changed, RANDOM_CHANGES);
+	assert_in_range(changed, RANDOM_CHANGES / 20, RANDOM_CHANGES);
+}
+
+#endif
