@@ -474,8 +474,8 @@ static void a_link_message_is_a_reason_to_look(void **state)
 	run("echo 0 >/proc/sys/net/ipv6/conf/vpn1/disable_ipv6 && ip route add 2001:db8:a::/48 dev vpn1");
 	open_namespace();
 	assert_covered(SIEVE_IPV6, "");
-	run("ip link set dev vpn1 name h1 || { ip link set dev vpn1 down && ip link set dev vpn1 name h1 && ip link set dev h1 up &&"
-	    " ip route add 2001:db8:a::/48 dev h1; }");
+	run("ip link set dev vpn1 name h1 || { ip link set dev vpn1 down && ip link set dev vpn1 name h1 &&"
+	    " ip link set dev h1 up && ip route add 2001:db8:a::/48 dev h1; }");
 	work_until_idle();
 	assert_covered(SIEVE_IPV6, "2001:db8:a::/48");
 }
@@ -514,8 +514,9 @@ static void many_routes_become_what_the_oracle_says(void **state)
 
 static void add_many(unsigned int count)
 {
-	run("for n in $(seq %u); do printf 'route add 2001:db8:%%x:%%x::/64 dev h0\\n' $((n / 1000)) $((2 * (n %% 1000))); done |"
-	    " ip -batch -", count);
+	run("for n in $(seq %u); do"
+	    " printf 'route add 2001:db8:%%x:%%x::/64 dev h0\\n' $((n / 1000)) $((2 * (n %% 1000))); done | ip -batch -",
+	    count);
 }
 
 static void open_other(void *data)
@@ -557,7 +558,9 @@ static void as_many_as_may_be_are_listed(void **state)
 static void put_foreign(uint32_t netns, const char *word)
 {
 	const struct prefix prefix = parse(word);
-	struct sieve_prefix key = { .bits = SIEVE_PREFIX_BITS + prefix.length, .netns = htonl(netns), .family = prefix.family };
+	struct sieve_prefix key = {
+		.bits = SIEVE_PREFIX_BITS + prefix.length, .netns = htonl(netns), .family = prefix.family,
+	};
 	__u8 value = 0;
 
 	memcpy(key.address, prefix.address, sizeof(key.address));

@@ -133,7 +133,9 @@ int main(int argc, char **argv)
 
 	if (argc < 4)
 		return 2;
-	maps = (struct maps){ open_pin(argv[1], "coverage"), open_pin(argv[1], "netns"), (__u32)strtoul(argv[2], NULL, 10) };
+	maps = (struct maps){ -1, open_pin(argv[1], "netns"), (__u32)strtoul(argv[2], NULL, 10) };
+	if (strcmp(argv[3], "react") != 0) /* there is none with `results = all` */
+		maps.coverage = open_pin(argv[1], "coverage");
 	if (strcmp(argv[3], "covered") == 0) {
 		for (int i = 4; i < argc; i++)
 			puts(is_covered(&maps, argv[i]) ? "yes" : "no");

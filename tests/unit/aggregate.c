@@ -107,7 +107,8 @@ static void prefixes_become_the_fewest_that_cover_the_same(void **state)
 		format_set(&set, text);
 		if (strcmp(text, cases[i].to) != 0)
 			fail_msg("%s became %s, not %s", cases[i].from, text, cases[i].to);
-		assert_int_equal(prefix_set_is_whole(&set), strcmp(cases[i].to, "0.0.0.0/0") == 0 || strcmp(cases[i].to, "::/0") == 0);
+		assert_int_equal(prefix_set_is_whole(&set),
+				 strcmp(cases[i].to, "0.0.0.0/0") == 0 || strcmp(cases[i].to, "::/0") == 0);
 		prefix_set_free(&set);
 	}
 }

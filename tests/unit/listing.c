@@ -125,6 +125,9 @@ static void every_listing_has_a_word_of_its_own(void **state)
 		for (int k = 0; k < i; k++)
 			assert_string_not_equal(listing_name((enum listing)i), listing_name((enum listing)k));
 	assert_null(listing_name(LISTING_COUNT));
+	assert_non_null(listing_trouble(LISTING_TOO_MANY));
+	assert_null(listing_trouble(LISTING_COVERED));
+	assert_null(listing_trouble(LISTING_UNCLEAN)); /* the next look may be clean */
 }
 
 int main(void)

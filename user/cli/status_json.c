@@ -180,7 +180,8 @@ static json_t *coverage_json(const struct namespace *namespace, enum sieve_famil
 
 	return json_pack("{s:s, s:I, s:s, s:b}", "mode", modes[namespace->published.coverage[family]], "prefixes",
 			 (json_int_t)coverage_count(coverage, family), "reason",
-			 listing_name(coverage->family[family].decided), "settling", coverage_is_settling(coverage, family));
+			 listing_name(coverage->family[family].decided), "settling",
+			 coverage_is_settling(coverage, family));
 }
 
 static void set_coverage(json_t *object, const struct namespace *namespace)

@@ -20,6 +20,20 @@ const char *listing_name(enum listing listing)
 	return listing < LISTING_COUNT ? names[listing] : NULL;
 }
 
+const char *listing_trouble(enum listing listing)
+{
+	switch (listing) {
+	case LISTING_TOO_MANY:
+		return "more prefixes have a route than can be listed";
+	case LISTING_TOO_LONG:
+		return "looking through the routes takes too long";
+	case LISTING_MAP_FULL:
+		return "the list of prefixes of all network namespaces is full";
+	default:
+		return NULL;
+	}
+}
+
 enum listing listing_by_survey(const struct connectivity *seen, const struct connectivity_policy *policy,
 			       uint8_t families, enum sieve_family family)
 {

@@ -30,6 +30,9 @@ enum listing {
 /* A word for each, NULL outside the enum. */
 const char *listing_name(enum listing listing);
 
+/* What is worth telling people of, in words; NULL for what is as it should be. */
+const char *listing_trouble(enum listing listing);
+
 /*
  * What follows from a survey of the verdict alone; LISTING_UNKNOWN: the family's routes have to be looked at. Whether
  * IPv4 may be translated is a matter of these, too, where `nat64` is `auto`: see listing_rests_on_ra().

@@ -92,17 +92,13 @@ static void want_look(struct coverage_family *it, bool is_after_the_fact, uint64
 
 static void tell(const struct coverage *coverage, struct coverage_family *it, enum sieve_family family)
 {
-	static const char *const troubles[LISTING_COUNT] = {
-		[LISTING_TOO_MANY] = "more prefixes have a route than can be listed",
-		[LISTING_TOO_LONG] = "looking through the routes takes too long",
-		[LISTING_MAP_FULL] = "the list of prefixes of all network namespaces is full",
-	};
+	const char *trouble = listing_trouble(it->decided);
 
-	if (!troubles[it->decided] || it->was_told)
+	if (!trouble || it->was_told)
 		return;
 	it->was_told = true;
 	fprintf(stderr, "stubsieve: %s addresses without a route stay in responses in the network namespace %u: %s\n",
-		family == SIEVE_IPV4 ? "IPv4" : "IPv6", coverage->netns, troubles[it->decided]);
+		family == SIEVE_IPV4 ? "IPv4" : "IPv6", coverage->netns, trouble);
 }
 
 /* Every address stays, at once. Takes nothing out of the map yet. */
@@ -498,14 +494,4 @@ void coverage_withdraw(struct coverage *coverage)
 bool coverage_holds(const struct coverage *coverage, const struct prefix *prefix)
 {
 	return coverage_list_has(&coverage->family[prefix->family].list, prefix);
-}
-
-size_t coverage_count(const struct coverage *coverage, enum sieve_family family)
-{
-	return coverage->family[family].list.listed.count;
-}
-
-bool coverage_is_settling(const struct coverage *coverage, enum sieve_family family)
-{
-	return coverage->family[family].has_wanted;
 }

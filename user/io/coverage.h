@@ -89,7 +89,14 @@ uint64_t coverage_due(const struct coverage *coverage);
 bool coverage_holds(const struct coverage *coverage, const struct prefix *prefix);
 
 /* For people: the prefixes in the map, and whether what is no longer covered is still to go. */
-size_t coverage_count(const struct coverage *coverage, enum sieve_family family);
-bool coverage_is_settling(const struct coverage *coverage, enum sieve_family family);
+static inline size_t coverage_count(const struct coverage *coverage, enum sieve_family family)
+{
+	return coverage->family[family].list.listed.count;
+}
+
+static inline bool coverage_is_settling(const struct coverage *coverage, enum sieve_family family)
+{
+	return coverage->family[family].has_wanted;
+}
 
 #endif
