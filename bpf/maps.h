@@ -65,7 +65,6 @@ struct sieve_kernel_work {
 	__u8 reserved;
 	struct udphdr udp; /* as it lies before the message in the packet */
 	struct sieve_work dns;
-	__u8 zeros[SIEVE_RESPONSE_MAX]; /* never written to */
 };
 
 _Static_assert(__builtin_offsetof(struct sieve_kernel_work, dns) == __builtin_offsetof(struct sieve_kernel_work, udp) + sizeof(struct udphdr),

@@ -40,12 +40,12 @@ static __always_inline int sieve_move(void *context, struct sieve_work *work, __
 {
 	struct sieve_kernel_work *kernel_work = (void *)((char *)work - offsetof(struct sieve_kernel_work, dns));
 
-	SIEVE_OPAQUE(length);
-	if (length < SIEVE_RECORD_SIZE) /* no record is as short; the helpers want to know that it is not 0 */
-		return -1;
 	SIEVE_OPAQUE(to);
 	SIEVE_OPAQUE(length);
 	if (to > SIEVE_RESPONSE_MAX || length > SIEVE_RESPONSE_MAX)
+		return -1;
+	SIEVE_OPAQUE(length);
+	if (length < SIEVE_RECORD_SIZE) /* no record is as short; the helpers want to know that it is not 0 */
 		return -1;
 	return bpf_skb_load_bytes(context, kernel_work->payload + from, &work->message[to], length) ? -1 : 0;
 }
@@ -298,25 +298,6 @@ static __always_inline __u32 sum_message(const struct sieve_work *work)
 	return (__u32)sum;
 }
 
-static __always_inline __u32 old_length(const struct sieve_packet *packet)
-{
-	return bpf_ntohs(packet->udp.len) - sizeof(struct udphdr);
-}
-
-/* Zeros where the message's end was, so that all sums over the packet stay right when it is cut off. */
-static __always_inline int clear_tail(struct __sk_buff *skb, struct sieve_kernel_work *kernel_work)
-{
-	__u32 length = kernel_work->dns.length, more = old_length(&kernel_work->packet) - length;
-
-	SIEVE_OPAQUE(more);
-	if (more < SIEVE_RECORD_SIZE)
-		return -1;
-	SIEVE_OPAQUE(more);
-	if (more > SIEVE_RESPONSE_MAX)
-		return -1;
-	return bpf_skb_store_bytes(skb, kernel_work->payload + length, kernel_work->zeros, more, 0) ? -1 : 0;
-}
-
 /* Store the message from the first octet that changes, and ANCOUNT. */
 static __always_inline int store_message(struct __sk_buff *skb, struct sieve_kernel_work *kernel_work)
 {
@@ -327,12 +308,12 @@ static __always_inline int store_message(struct __sk_buff *skb, struct sieve_ker
 		return -1;
 	if (length == 0) /* the last records went, and nothing is behind them */
 		return 0;
-	SIEVE_OPAQUE(length);
-	if (length < SIEVE_RECORD_SIZE)
-		return -1;
 	SIEVE_OPAQUE(from);
 	SIEVE_OPAQUE(length);
 	if (from > SIEVE_RESPONSE_MAX || length > SIEVE_RESPONSE_MAX)
+		return -1;
+	SIEVE_OPAQUE(length);
+	if (length < SIEVE_RECORD_SIZE)
 		return -1;
 	return bpf_skb_store_bytes(skb, kernel_work->payload + from, &work->message[from], length, 0) ? -1 : 0;
 }
@@ -357,9 +338,9 @@ static __always_inline void replace_sum(struct __sk_buff *skb, struct sieve_kern
 }
 
 /*
- * Take out of the packet what was found. Octets change first, and are then cut off as zeros: so a sum over the whole
- * packet that the device made (CHECKSUM_COMPLETE) stays right, too. What is reckoned is left in the work area, for the
- * verifier to forget by how many turns.
+ * Take out of the packet what was found, and what is behind the datagram: the kernel lets go of a sum that the device
+ * made over the whole frame (CHECKSUM_COMPLETE) when the frame is cut. What is reckoned is left in the work area, for
+ * the verifier to forget by how many turns.
  */
 static __always_inline enum sieve_response cut_packet(struct __sk_buff *skb, struct sieve_kernel_work *kernel_work)
 {
@@ -371,17 +352,18 @@ static __always_inline enum sieve_response cut_packet(struct __sk_buff *skb, str
 		return SIEVE_RESPONSE_failed;
 	kernel_work->old_sum = sum_message(work);
 	SIEVE_FORGET();
-	if (sieve_cut_response(skb, work) || bpf_skb_pull_data(skb, skb->len))
+	if (sieve_cut_response(skb, work))
 		return SIEVE_RESPONSE_failed;
 	kernel_work->new_sum = sum_message(work);
 	SIEVE_FORGET();
-	if (store_message(skb, kernel_work) || clear_tail(skb, kernel_work))
+	/* All of it linear and ours alone: no store fails after this. */
+	if (bpf_skb_change_tail(skb, kernel_work->payload + work->length, 0) || store_message(skb, kernel_work))
 		return SIEVE_RESPONSE_failed;
 	replace_sum(skb, kernel_work, old_count);
 	set_lengths(skb, packet, work->length);
-	bpf_skb_change_tail(skb, kernel_work->payload + work->length, 0);
 	for (__u32 family = 0; family < SIEVE_FAMILIES; family++)
-		count_more(SIEVE_COUNTER_REMOVED + family, work->cut.removed[family]);
+		if (work->cut.removed[family])
+			count_more(SIEVE_COUNTER_REMOVED + family, work->cut.removed[family]);
 	return work->cut.stays ? SIEVE_RESPONSE_filtered : SIEVE_RESPONSE_emptied;
 }
 
