@@ -68,6 +68,7 @@ enum hook {
 	HOOKS_OF_OURS, /* those before are for the host's own packets */
 	HOOK_GATEWAY = HOOKS_OF_OURS,
 	HOOKS,
+	HOOK_RESULTS = HOOKS, /* for responses alone */
 };
 
 /* What one test run did. No pointers: a child hands it to its parent as it is. */
@@ -286,10 +287,11 @@ static inline void leave_by(struct packet *packet, int ifindex)
 
 static inline int hook_fd(const struct filter *filter, enum hook hook)
 {
-	const struct bpf_program *programs[HOOKS] = {
+	const struct bpf_program *programs[] = {
 		[HOOK_EGRESS] = filter->skel->progs.sieve_egress,
 		[HOOK_CGROUP] = filter->skel->progs.sieve_cgroup,
 		[HOOK_GATEWAY] = filter->skel->progs.sieve_gateway,
+		[HOOK_RESULTS] = filter->skel->progs.sieve_results,
 	};
 
 	return bpf_program__fd(programs[hook]);

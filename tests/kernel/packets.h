@@ -234,27 +234,32 @@ static inline void swap_octets(struct packet *packet, size_t one, size_t other, 
 	}
 }
 
-/*
- * The answer's packet: the query's headers with addresses and ports of both ends swapped, the message
- * put in place of the query, lengths and checksums right. No UDP checksum stays none.
- */
-static inline void make_reply(const struct packet *query, const struct message *answer, struct packet *ret)
+/* The same packet with another message: lengths and checksums right, nothing behind it. No UDP checksum stays none. */
+static inline void replace_message(const struct packet *packet, const struct message *message, struct packet *ret)
 {
-	bool no_checksum = !query->octets[query->transport + 6] && !query->octets[query->transport + 7];
+	bool no_checksum = !packet->octets[packet->transport + 6] && !packet->octets[packet->transport + 7];
 
-	*ret = *query;
-	swap_octets(ret, 0, 6, 6);
-	if (query->version == 4)
-		swap_octets(ret, query->network + 12, query->network + 16, 4);
-	else
-		swap_octets(ret, query->network + 8, query->network + 24, 16);
-	swap_octets(ret, query->transport, query->transport + 2, 2);
-	ret->length = query->transport + UDP_SIZE;
-	add_octets(ret, answer->octets, answer->length);
-	set_u16(ret, query->transport + 4, UDP_SIZE + answer->length);
+	*ret = *packet;
+	ret->length = packet->transport + UDP_SIZE;
+	add_octets(ret, message->octets, message->length);
+	set_u16(ret, packet->transport + 4, UDP_SIZE + message->length);
 	if (!no_checksum)
 		set_udp_checksum(ret);
 	set_ip_length(ret, 0);
+}
+
+/* The answer's packet: the query's headers with addresses and ports of both ends swapped, and another message. */
+static inline void make_reply(const struct packet *query, const struct message *answer, struct packet *ret)
+{
+	struct packet reply = *query;
+
+	swap_octets(&reply, 0, 6, 6);
+	if (query->version == 4)
+		swap_octets(&reply, query->network + 12, query->network + 16, 4);
+	else
+		swap_octets(&reply, query->network + 8, query->network + 24, 16);
+	swap_octets(&reply, query->transport, query->transport + 2, 2);
+	replace_message(&reply, answer, ret);
 }
 
 #endif
