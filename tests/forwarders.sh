@@ -59,12 +59,13 @@ forwarder_there() {
 }
 
 forwarder_version() {
-	local program
+	local program libraries
 	program=$(forwarder_program "$1")
+	libraries=$(forwarder_libraries "$1")
 	case $1 in
-	resolved) LD_LIBRARY_PATH=$(forwarder_libraries "$1") "$program" --version | awk 'NR == 1 { print "systemd-resolved", $2 }' ;;
+	resolved) LD_LIBRARY_PATH=$libraries "$program" --version | awk 'NR == 1 { print "systemd-resolved", $2 }' ;;
 	dnsmasq) "$program" --version | awk 'NR == 1 { print "dnsmasq", $3 }' ;;
-	unbound*) LD_LIBRARY_PATH=$(forwarder_libraries "$1") "$program" -V | awk 'NR == 1 { print "unbound", $2 }' ;;
+	unbound*) LD_LIBRARY_PATH=$libraries "$program" -V | awk 'NR == 1 { print "unbound", $2 }' ;;
 	bind*) "$program" -v | awk '{ sub("-.*", "", $2); print "BIND", $2 }' ;;
 	esac
 }

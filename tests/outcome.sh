@@ -9,8 +9,8 @@ LOOKUPS=${LOOKUPS:-5}
 RETRY_US=1000000 # a lookup this slow has lost a packet or an answer: the shortest retry is after 1 s
 # By client, what it did without the filter.
 declare -A W_OUTCOME W_TIMES W_A W_AAAA
-# Clients whose outcome is not a list of addresses. typed: a line for each type, which stands after the name; fetch: what
-# a program got from the address that it chose.
+# Clients whose outcome is not a list of addresses. typed: a line for each type, which stands after the name;
+# fetch: what a program got from the address that it chose.
 declare -A OUTCOME_KIND=([dig]=typed)
 # Those that report of two different errors the one that came last.
 LAST_ERROR_COUNTS=' c-ares '
