@@ -188,16 +188,18 @@ for_others() {
 }
 
 one_host() {
-	local host=$1 round rounds=$ROUNDS
+	local host=$1 round rounds=$ROUNDS places place
 	# Where nothing is filtered, half as many have to do.
 	[ "$host" != dual ] || rounds=$(((ROUNDS + 1) / 2))
 	LAB_MARK_ADDRESS=
 	suite_lab "$host"
 	start_forwarders "$host"
+	# There and back, so that none is always the one that comes first, or last.
 	for ((round = 0; round < rounds; round++)); do
-		round_without "$host"
-		round_with "$host" lo
-		round_with "$host" uplink
+		[ $((round % 2)) -eq 1 ] || round_without "$host"
+		if [ $((round % 2)) -eq 0 ]; then places='lo uplink'; else places='uplink lo'; fi
+		for place in $places; do round_with "$host" "$place"; done
+		[ $((round % 2)) -eq 0 ] || round_without "$host"
 	done
 	close_host "$host"
 	for_others "$host"
