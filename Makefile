@@ -78,12 +78,13 @@ $(SKELETON): $(BUILD)/bpf/stubsieve.bpf.o
 include tests/tests.mk
 include tools/bench/bench.mk
 
+# `make deps demo` does without what the tests alone need.
 .PHONY: deps
 deps:
-	tools/deps.sh
+	tools/deps.sh $(if $(filter check,$(MAKECMDGOALS)),,$(filter demo,$(MAKECMDGOALS)))
 
 .PHONY: demo
-demo: $(BUILD)/stubsieve $(TEST_TOOLS)
+demo: $(BUILD)/stubsieve $(BUILD)/tests/stubs/musl $(addprefix $(BUILD)/tests/tools/,ask tun-hold)
 	tools/lab/demo.sh
 
 .PHONY: install

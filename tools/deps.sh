@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# Installs what the build, the demo and the tests need: Debian and Ubuntu, Fedora, Alpine. The package
-# manager is asked only when something is missing. Exit: 0 all there, 1 failed, 2 unknown distribution,
-# 5 not root.
+# tools/deps.sh [demo]: installs what the build, the demo and the tests need, or the first two alone: Debian and
+# Ubuntu, Fedora, Alpine. The package manager is asked only when something is missing. Exit: 0 all there, 1 failed,
+# 2 unknown distribution, 5 not root.
 #
 # DNS servers and podman are wanted for their programs alone. Where their packages would start services or take
 # over /etc/resolv.conf (Debian), they are not installed but unpacked into .deps; the lab and the tests find them
@@ -12,8 +12,8 @@ set -eu
 
 cd "$(dirname "$0")/.."
 
-# Per line: what it is for, then the packages' names ("-": nothing to install, "a,b": both).
-table() {
+# Per line: what it is for ("+": the tests alone), then the packages' names ("-": nothing to install, "a,b": both).
+all_of_it() {
 	cat <<'END'
 # for                 Debian, Ubuntu            Fedora                       Alpine
 C-compiler            gcc,libc6-dev             gcc,glibc-devel              gcc,musl-dev
@@ -29,40 +29,46 @@ libmnl                libmnl-dev                libmnl-devel                 lib
 jansson               libjansson-dev            jansson-devel                jansson-dev
 pkg-config            pkg-config                pkgconf-pkg-config           pkgconf
 kernel-headers        linux-libc-dev            kernel-headers               linux-headers
-cmocka                libcmocka-dev             libcmocka-devel              cmocka-dev
-libpcap               libpcap-dev               libpcap-devel                libpcap-dev
-ldns                  libldns-dev               ldns-devel                   ldns-dev
++cmocka               libcmocka-dev             libcmocka-devel              cmocka-dev
++libpcap              libpcap-dev               libpcap-devel                libpcap-dev
++ldns                 libldns-dev               ldns-devel                   ldns-dev
 musl                  musl-tools                musl-gcc,musl-libc-static    -
-Go                    golang-go                 golang                       go
-c-ares                libc-ares-dev             c-ares-devel                 c-ares-dev
-Node                  nodejs                    nodejs                       nodejs
-Python                python3                   python3                      python3
-Java                  @java                     java-headless                openjdk17-jre-headless
-Java-compiler         @java                     java-devel                   openjdk17-jdk
-curl                  curl                      curl                         curl
-wget                  wget                      wget                         wget
++Go                   golang-go                 golang                       go
++c-ares               libc-ares-dev             c-ares-devel                 c-ares-dev
++Node                 nodejs                    nodejs                       nodejs
++Python               python3                   python3                      python3
++Java                 @java                     java-headless                openjdk17-jre-headless
++Java-compiler        @java                     java-devel                   openjdk17-jdk
++curl                 curl                      curl                         curl
++wget                 wget                      wget                         wget
 ip                    iproute2                  iproute                      iproute2
 tc                    -                         iproute-tc                   -
-nft                   nftables                  nftables                     nftables
-ethtool               ethtool                   ethtool                      ethtool
++nft                  nftables                  nftables                     nftables
++ethtool              ethtool                   ethtool                      ethtool
 nsenter,setpriv       util-linux                util-linux                   util-linux,util-linux-misc,setpriv
 ps,sysctl             procps                    procps-ng                    procps-ng
 coreutils             coreutils                 coreutils                    coreutils
 awk                   mawk                      gawk                         gawk
 modprobe              kmod                      kmod                         kmod
 jq                    jq                        jq                           jq
-xz                    xz-utils                  -                            -
++xz                   xz-utils                  -                            -
 dig                   bind9-dnsutils            bind-utils                   bind-tools
-host                  bind9-host                -                            -
-rndc                  bind9-utils               -                            -
-kdig                  knot-dnsutils             knot-utils                   knot-utils
-dnsmasq               dnsmasq-base              dnsmasq                      dnsmasq
-tcpdump               tcpdump                   tcpdump                      tcpdump
++host                 bind9-host                -                            -
++rndc                 bind9-utils               -                            -
++kdig                 knot-dnsutils             knot-utils                   knot-utils
++dnsmasq              dnsmasq-base              dnsmasq                      dnsmasq
++ping                 iputils-ping              iputils                      iputils
++tcpdump              tcpdump                   tcpdump                      tcpdump
 DNS-server            @unpacked                 bind                         bind
-unbound               @unpacked                 unbound                      unbound
-systemd-resolved      @unpacked                 -                            -
-podman                @unpacked                 podman,runc,netavark         podman,runc,netavark
++unbound              @unpacked                 unbound                      unbound
++systemd-resolved     @unpacked                 -                            -
++podman               @unpacked                 podman,runc,netavark         podman,runc,netavark
 END
+}
+
+# What is asked for.
+table() {
+	if [ "$for" = demo ]; then all_of_it | grep -v '^+'; else all_of_it; fi
 }
 
 distribution() {
@@ -249,24 +255,29 @@ install_missing() {
 	esac
 }
 
+debian_for_tests() {
+	debian_unbound
+	debian_resolved
+	debian_java
+	debian_podman
+}
+
+for=${1:-}
 distribution=$(distribution)
 case $distribution in
 debian)
 	install_missing 2
 	debian_bpftool
 	debian_named
-	debian_unbound
-	debian_resolved
-	debian_java
-	debian_podman
+	[ "$for" = demo ] || debian_for_tests
 	;;
 fedora) install_missing 3 ;;
 alpine) install_missing 4 ;;
 *)
 	echo "make deps: knows Debian, Ubuntu, Fedora and Alpine; please install with your package manager:" >&2
-	table | awk '!/^#/ { printf "  %s", $1 } END { print "" }' >&2
+	table | awk '!/^#/ { sub(/^[+]/, ""); printf "  %s", $1 } END { print "" }' >&2
 	exit 2
 	;;
 esac
-tools/captures.sh
+[ "$for" = demo ] || tools/captures.sh
 echo "make deps: all there"
