@@ -57,12 +57,13 @@ struct sieve_lookup {
 struct sieve_kernel_work {
 	struct sieve_packet packet;
 	struct sieve_lookup lookup;
-	__u32 payload;                 /* of a response: octets from skb->data to the message */
-	__u32 old_sum, new_sum;        /* of the part of it that changes */
+	__u32 payload;                 /* of a response: octets from the network header to the message */
+	__u32 inum;                    /* of the device's namespace */
+	__u32 old_sums[2], new_sums[2]; /* of what changes of it: the records; ANCOUNT and the length */
 	__u32 coverage_generation[SIEVE_FAMILIES]; /* as published of the namespace, and: */
 	__u8 coverage[SIEVE_FAMILIES]; /* enum sieve_coverage */
 	__u8 rests_on_routes;          /* 1: something goes because no route covers it */
-	__u8 reserved;
+	__u8 reserved[5];
 	struct udphdr udp; /* as it lies before the message in the packet */
 	struct sieve_work dns;
 };

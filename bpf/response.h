@@ -217,6 +217,19 @@ SIEVE_INLINE enum sieve_response sieve_take_data(void *context, struct sieve_wor
 	return work->cut.from ? SIEVE_RESPONSE_compression : SIEVE_RESPONSE_NONE;
 }
 
+/* The owner's name at work->cursor. That is a pointer mostly, for which there need not be another call. */
+SIEVE_INLINE enum sieve_response sieve_take_owner(void *context, struct sieve_work *work)
+{
+	__u32 at = work->cursor;
+
+	if (at >= work->length || at > SIEVE_RESPONSE_MAX)
+		return SIEVE_RESPONSE_malformed;
+	if (work->message[at] <= SIEVE_LABEL_MAX)
+		return sieve_walk_name(context, work);
+	work->cut.labels[at / 64] |= 1ULL << at % 64;
+	return sieve_take_pointer(work, at, at);
+}
+
 /* The record at work->cursor, which is moved behind it. */
 SIEVE_INLINE enum sieve_response sieve_take_record(void *context, struct sieve_work *work)
 {
@@ -225,7 +238,7 @@ SIEVE_INLINE enum sieve_response sieve_take_record(void *context, struct sieve_w
 	enum sieve_response response;
 
 	cut->record = (__u16)work->cursor;
-	response = sieve_walk_name(context, work);
+	response = sieve_take_owner(context, work);
 	if (response)
 		return response;
 	end = work->cursor;

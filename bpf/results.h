@@ -23,7 +23,7 @@ static __always_inline bool sieve_is_covered(void *context, struct sieve_work *w
 
 	key->family = (__u8)family;
 	key->bits = SIEVE_PREFIX_BITS + (family == SIEVE_IPV4 ? 32 : 128);
-	if (bpf_skb_load_bytes(context, from, key->address, family == SIEVE_IPV4 ? 4 : 16))
+	if (load(context, from, key->address, family == SIEVE_IPV4 ? 4 : 16))
 		return true;
 	SIEVE_FORGET();
 	if (!(policy.families & 1 << family))
@@ -47,7 +47,7 @@ static __always_inline int sieve_move(void *context, struct sieve_work *work, __
 	SIEVE_OPAQUE(length);
 	if (length < SIEVE_RECORD_SIZE) /* no record is as short; the helpers want to know that it is not 0 */
 		return -1;
-	return bpf_skb_load_bytes(context, kernel_work->payload + from, &work->message[to], length) ? -1 : 0;
+	return load(context, kernel_work->payload + from, &work->message[to], length) ? -1 : 0;
 }
 
 #include "response.h"
@@ -93,28 +93,49 @@ static __always_inline int sieve_walk_record(void *context, struct sieve_work *w
 }
 
 /* Not for a device above or beside this one, which sees it next, or was meant. */
-static __always_inline bool is_received_here(struct __sk_buff *skb)
+static __always_inline bool is_received_here(struct __sk_buff *skb, const struct net_device *device)
 {
-	return skb->pkt_type != PACKET_OTHERHOST && !skb->vlan_present && !is_bridge_port(packet_device(skb));
+	return skb->pkt_type != PACKET_OTHERHOST && !skb->vlan_present && !is_bridge_port(device);
+}
+
+/* Copy the message to the work area, with zeros behind it. What lies in pages becomes linear: load() needs that. */
+static __always_inline int load_linear(struct __sk_buff *skb, struct sieve_kernel_work *kernel_work)
+{
+	__u32 length = kernel_work->dns.length, from = kernel_work->packet.transport;
+
+	SIEVE_OPAQUE(length);
+	if (length > SIEVE_RESPONSE_MAX)
+		return -1;
+	SIEVE_OPAQUE(length); /* or the compiler makes one comparison of both, of a number beside it */
+	if (length < SIEVE_HEADER_SIZE)
+		return -1;
+	if (load(skb, from, &kernel_work->udp, sizeof(kernel_work->udp) + length) &&
+	    (bpf_skb_pull_data(skb, skb->len) || load(skb, from, &kernel_work->udp, sizeof(kernel_work->udp) + length)))
+		return -1;
+	__builtin_memset(&kernel_work->dns.message[length], 0, 4);
+	return 0;
 }
 
 static __always_inline enum sieve_response load_response(struct __sk_buff *skb, struct sieve_kernel_work *kernel_work)
 {
 	struct sieve_packet *packet = &kernel_work->packet;
+	__u32 udp_length = bpf_ntohs(packet->udp.len);
 
-	if (skb->gso_segs > 1 || packet->reason || locate_message(skb, packet, SIDE_INGRESS, &kernel_work->dns))
+	if (skb->gso_segs > 1 || packet->reason || udp_length < sizeof(struct udphdr) ||
+	    packet->transport + udp_length != packet->ip_length)
 		return SIEVE_RESPONSE_datagram;
+	kernel_work->dns.length = udp_length - sizeof(struct udphdr);
 	if (kernel_work->dns.length > SIEVE_RESPONSE_MAX)
 		return SIEVE_RESPONSE_oversized;
-	kernel_work->payload = packet->network + packet->transport + sizeof(struct udphdr);
-	return load_message(skb, kernel_work, SIEVE_RESPONSE_MAX) ? SIEVE_RESPONSE_datagram : SIEVE_RESPONSE_NONE;
+	kernel_work->payload = packet->transport + sizeof(struct udphdr);
+	return load_linear(skb, kernel_work) ? SIEVE_RESPONSE_datagram : SIEVE_RESPONSE_NONE;
 }
 
 /*
  * What is published of the namespace's routes, before they are looked at. The generation, too: what is published
  * meanwhile may rest on routes that came after an address was looked up.
  */
-static __always_inline enum sieve_response take_coverage(const struct sieve_netns *state, __u32 inum,
+static __always_inline enum sieve_response take_coverage(const struct sieve_netns *state,
 							 struct sieve_kernel_work *kernel_work)
 {
 	if (!state)
@@ -126,7 +147,7 @@ static __always_inline enum sieve_response take_coverage(const struct sieve_netn
 	if (state->coverage[SIEVE_IPV4] == SIEVE_COVERAGE_UNKNOWN || state->coverage[SIEVE_IPV6] == SIEVE_COVERAGE_UNKNOWN)
 		return SIEVE_RESPONSE_unknown_netns;
 	kernel_work->rests_on_routes = 0;
-	kernel_work->dns.address.netns = bpf_htonl(inum);
+	kernel_work->dns.address.netns = bpf_htonl(kernel_work->inum);
 	return heartbeat_facts() & SIEVE_FACT_STALE ? SIEVE_RESPONSE_stale : SIEVE_RESPONSE_NONE;
 }
 
@@ -215,7 +236,7 @@ static __always_inline enum sieve_response find_receiver(struct __sk_buff *skb, 
 static __always_inline enum sieve_response judge_cgroup(const struct sieve_lookup *lookup)
 {
 	const struct cgroup *cgroup = (const struct cgroup *)lookup->my_cgroup;
-	int own = BPF_CORE_READ(cgroup, level);
+	int own = policy.cgroup_levels ? BPF_CORE_READ(cgroup, level) : 0;
 
 	SIEVE_UNROLLED
 	for (int level = SIEVE_CGROUP_LEVELS - 1; level >= 0; level--) {
@@ -245,15 +266,17 @@ static __always_inline enum sieve_response judge_receiver(struct __sk_buff *skb,
 }
 
 /* Why the response stays as it is, or none. */
-static __always_inline enum sieve_response examine_response(struct __sk_buff *skb, struct sieve_kernel_work *kernel_work)
+static __always_inline enum sieve_response examine_response(struct __sk_buff *skb, struct net *net,
+							    struct sieve_kernel_work *kernel_work)
 {
-	struct net *net = device_netns(packet_device(skb));
-	struct sieve_netns *state = find_netns(net);
+	struct sieve_netns *state;
 	enum sieve_response response;
 
+	kernel_work->inum = BPF_CORE_READ(net, ns.inum);
+	state = find_netns(net);
 	response = load_response(skb, kernel_work);
 	if (!response)
-		response = take_coverage(state, BPF_CORE_READ(net, ns.inum), kernel_work);
+		response = take_coverage(state, kernel_work);
 	if (!response)
 		response = sieve_parse_response(skb, &kernel_work->dns);
 	if (!response)
@@ -298,13 +321,12 @@ static __always_inline __u32 sum_message(const struct sieve_work *work)
 	return (__u32)sum;
 }
 
-/* Store the message from the first octet that changes, and ANCOUNT. */
-static __always_inline int store_message(struct __sk_buff *skb, struct sieve_kernel_work *kernel_work)
+/* Store the message from the first octet that changes, and ANCOUNT; `payload` is where it begins in the packet. */
+static __always_inline int store_message(struct __sk_buff *skb, const struct sieve_work *work, __u32 payload)
 {
-	struct sieve_work *work = &kernel_work->dns;
 	__u32 from = work->cut.from, length = work->length - from;
 
-	if (bpf_skb_store_bytes(skb, kernel_work->payload + 6, &work->message[6], 2, 0))
+	if (bpf_skb_store_bytes(skb, payload + 6, &work->message[6], 2, 0))
 		return -1;
 	if (length == 0) /* the last records went, and nothing is behind them */
 		return 0;
@@ -315,26 +337,30 @@ static __always_inline int store_message(struct __sk_buff *skb, struct sieve_ker
 	SIEVE_OPAQUE(length);
 	if (length < SIEVE_RECORD_SIZE)
 		return -1;
-	return bpf_skb_store_bytes(skb, kernel_work->payload + from, &work->message[from], length, 0) ? -1 : 0;
+	return bpf_skb_store_bytes(skb, payload + from, &work->message[from], length, 0) ? -1 : 0;
 }
 
-static __always_inline __be16 answer_count(const struct sieve_work *work)
+/* ANCOUNT and the length in the UDP header, as they are summed. */
+static __always_inline __u32 count_and_length(const struct sieve_work *work, __be16 udp_length)
 {
 	__be16 count;
 
 	__builtin_memcpy(&count, &work->message[6], sizeof(count));
-	return count;
+	return (__u32)count << 16 | udp_length;
 }
 
-/* In the UDP checksum, what changes of the message. */
-static __always_inline void replace_sum(struct __sk_buff *skb, struct sieve_kernel_work *kernel_work, __be16 old_count)
+/* The lengths in the headers, and all sums: the length in UDP's is in that of the pseudo-header as well (RFC 768). */
+static __always_inline void finish_headers(struct __sk_buff *skb, struct sieve_kernel_work *kernel_work, __be16 udp_length)
 {
 	const struct sieve_packet *packet = &kernel_work->packet;
-	__u32 check = packet->network + packet->transport + offsetof(struct udphdr, check);
-	__s64 difference = bpf_csum_diff(&kernel_work->old_sum, 4, &kernel_work->new_sum, 4, 0);
+	__u32 udp = packet->network + packet->transport, check = udp + offsetof(struct udphdr, check);
+	__s64 difference = bpf_csum_diff(kernel_work->old_sums, sizeof(kernel_work->old_sums), kernel_work->new_sums,
+					 sizeof(kernel_work->new_sums), 0);
 
 	bpf_l4_csum_replace(skb, check, 0, difference, BPF_F_MARK_MANGLED_0);
-	bpf_l4_csum_replace(skb, check, old_count, answer_count(&kernel_work->dns), BPF_F_MARK_MANGLED_0 | 2);
+	bpf_l4_csum_replace(skb, check, packet->udp.len, udp_length, BPF_F_MARK_MANGLED_0 | BPF_F_PSEUDO_HDR | 2);
+	bpf_skb_store_bytes(skb, udp + offsetof(struct udphdr, len), &udp_length, sizeof(udp_length), 0);
+	set_ip_length(skb, packet, packet->transport + bpf_ntohs(udp_length));
 }
 
 /*
@@ -346,21 +372,25 @@ static __always_inline enum sieve_response cut_packet(struct __sk_buff *skb, str
 {
 	struct sieve_packet *packet = &kernel_work->packet;
 	struct sieve_work *work = &kernel_work->dns;
-	__be16 old_count = answer_count(work);
+	__be16 udp_length;
 
 	if (packet->family == SIEVE_IPV6 && !packet->udp.check)
 		return SIEVE_RESPONSE_failed;
-	kernel_work->old_sum = sum_message(work);
+	packet->network = network_offset(skb);
+	kernel_work->old_sums[1] = count_and_length(work, packet->udp.len);
+	kernel_work->old_sums[0] = sum_message(work);
 	SIEVE_FORGET();
 	if (sieve_cut_response(skb, work))
 		return SIEVE_RESPONSE_failed;
-	kernel_work->new_sum = sum_message(work);
+	udp_length = bpf_htons(sizeof(struct udphdr) + work->length);
+	kernel_work->new_sums[1] = count_and_length(work, udp_length);
+	kernel_work->new_sums[0] = sum_message(work);
 	SIEVE_FORGET();
 	/* All of it linear and ours alone: no store fails after this. */
-	if (bpf_skb_change_tail(skb, kernel_work->payload + work->length, 0) || store_message(skb, kernel_work))
+	if (bpf_skb_change_tail(skb, packet->network + kernel_work->payload + work->length, 0) ||
+	    store_message(skb, work, packet->network + kernel_work->payload))
 		return SIEVE_RESPONSE_failed;
-	replace_sum(skb, kernel_work, old_count);
-	set_lengths(skb, packet, work->length);
+	finish_headers(skb, kernel_work, bpf_htons(sizeof(struct udphdr) + work->length));
 	for (__u32 family = 0; family < SIEVE_FAMILIES; family++)
 		if (work->cut.removed[family])
 			count_more(SIEVE_COUNTER_REMOVED + family, work->cut.removed[family]);

@@ -50,17 +50,9 @@ static __always_inline void swap_ports(struct __sk_buff *skb, const struct sieve
 	bpf_skb_store_bytes(skb, packet->network + packet->transport, swapped, sizeof(swapped), 0);
 }
 
-/* The lengths in the IP and UDP headers, for a message of that length. */
-static __always_inline void set_lengths(struct __sk_buff *skb, const struct sieve_packet *packet, __u32 message_length)
+/* The length of the datagram in the IP header. */
+static __always_inline void set_ip_length(struct __sk_buff *skb, const struct sieve_packet *packet, __u32 ip_length)
 {
-	__u32 udp = packet->network + packet->transport, check = udp + offsetof(struct udphdr, check);
-	__be16 udp_length = bpf_htons(sizeof(struct udphdr) + message_length);
-	__u32 ip_length = packet->transport + sizeof(struct udphdr) + message_length;
-
-	/* It is summed twice: in the pseudo-header and in the header (RFC 768). */
-	bpf_l4_csum_replace(skb, check, packet->udp.len, udp_length, BPF_F_MARK_MANGLED_0 | BPF_F_PSEUDO_HDR | 2);
-	bpf_l4_csum_replace(skb, check, packet->udp.len, udp_length, BPF_F_MARK_MANGLED_0 | 2);
-	bpf_skb_store_bytes(skb, udp + offsetof(struct udphdr, len), &udp_length, sizeof(udp_length), 0);
 	if (packet->family == SIEVE_IPV4) {
 		__be16 old = bpf_htons(packet->ip_length), new = bpf_htons(ip_length);
 
@@ -72,6 +64,19 @@ static __always_inline void set_lengths(struct __sk_buff *skb, const struct siev
 		bpf_skb_store_bytes(skb, packet->network + offsetof(struct ipv6hdr, payload_len), &payload_length,
 				    sizeof(payload_length), 0);
 	}
+}
+
+/* The lengths in the IP and UDP headers, for a message of that length. */
+static __always_inline void set_lengths(struct __sk_buff *skb, const struct sieve_packet *packet, __u32 message_length)
+{
+	__u32 udp = packet->network + packet->transport, check = udp + offsetof(struct udphdr, check);
+	__be16 udp_length = bpf_htons(sizeof(struct udphdr) + message_length);
+
+	/* It is summed twice: in the pseudo-header and in the header (RFC 768). */
+	bpf_l4_csum_replace(skb, check, packet->udp.len, udp_length, BPF_F_MARK_MANGLED_0 | BPF_F_PSEUDO_HDR | 2);
+	bpf_l4_csum_replace(skb, check, packet->udp.len, udp_length, BPF_F_MARK_MANGLED_0 | 2);
+	bpf_skb_store_bytes(skb, udp + offsetof(struct udphdr, len), &udp_length, sizeof(udp_length), 0);
+	set_ip_length(skb, packet, packet->transport + sizeof(struct udphdr) + message_length);
 }
 
 /* Without OPT the answer differs from the query in the header's two octets of flags alone. */

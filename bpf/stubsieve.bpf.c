@@ -173,13 +173,17 @@ SEC("tc")
 int sieve_results(struct __sk_buff *skb)
 {
 	struct sieve_kernel_work *work = NULL;
+	const struct net_device *device;
 	enum sieve_response response;
 
 	pull_headers(skb);
-	if (find_dns(skb, FROM_SERVER, &work) != SIEVE_KIND_UDP || !work || !is_received_here(skb))
+	if (find_dns(skb, FROM_SERVER, &work) != SIEVE_KIND_UDP || !work)
+		return TC_ACT_UNSPEC;
+	device = packet_device(skb);
+	if (!is_received_here(skb, device))
 		return TC_ACT_UNSPEC;
 	SIEVE_FORGET();
-	response = examine_response(skb, work);
+	response = examine_response(skb, device_netns(device), work);
 	if (!response)
 		response = results_cut_packet(skb);
 	count(SIEVE_COUNTER_RESPONSE + response);
