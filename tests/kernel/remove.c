@@ -108,21 +108,29 @@ static void come_back(int fd)
 }
 
 /* As a controller does that then ends without a word. */
-static void attach_in(uint32_t inum)
+/* Attach, with the gateway's program to h1. */
+static void attach_as(struct attachments *attachments, uint32_t inum, size_t gateways)
 {
-	char *gateways[] = { "h1" };
-	struct attachments attachments = {
-		.pin_dir = pin_dir, .netns = inum, .has_tcx = attach_has_tcx(programs), .filters = true,
-		.gateways = gateways, .gateway_count = 1, .most = 1024,
-	};
+	static char h1[] = "h1", *const names[] = { h1 };
 	struct error error = {};
 	int back = go_to(inum);
 
-	if (attach_reconcile(&attachments, programs, &error) != 0)
+	*attachments = (struct attachments){
+		.pin_dir = pin_dir, .netns = inum, .has_tcx = attach_has_tcx(programs), .filters = true,
+		.gateways = names, .gateway_count = gateways, .most = 1024,
+	};
+	if (attach_reconcile(attachments, programs, &error) != 0)
 		fail_msg("%s", error.text);
-	assert_int_equal(attachments.count, 3);
-	attach_release(&attachments);
+	assert_int_equal(attachments->count, 3);
 	come_back(back);
+}
+
+static void attach_in(uint32_t inum)
+{
+	struct attachments attachments;
+
+	attach_as(&attachments, inum, 1);
+	attach_release(&attachments);
 }
 
 static void attach_everywhere(void)
@@ -345,29 +353,37 @@ static void filters_without_marks_are_removed_at_home(void **state)
 	assert_int_equal(access(pin_dir, F_OK), -1);
 }
 
-static bool keep_one(uint32_t netns, void *data)
-{
-	unsigned int *asked = data;
+/* What a later controller has in the second place, without a gateway. */
+struct wanted {
+	struct attachments attachments;
+	unsigned int asked;
+};
 
-	(*asked)++;
-	return netns == places[1].inum;
+static struct attachments *keep_one(uint32_t netns, void *data)
+{
+	struct wanted *wanted = data;
+
+	wanted->asked++;
+	return netns == places[1].inum ? &wanted->attachments : NULL;
 }
 
-/* As a controller does with what an earlier one left. */
+/* As a controller does with what an earlier one left: also where it goes on, the filters that it does not want go. */
 static void filters_that_are_wanted_stay(void **state)
 {
-	unsigned int marks, asked = 0;
+	struct wanted wanted = {};
 	struct error error = {};
+	unsigned int marks;
 
 	(void)state;
 	use_clsact();
 	attach_everywhere();
 	marks = count_entries(places[1].inum);
-	assert_int_equal(remove_clsact(pin_dir, keep_one, &asked, &error), 0);
-	assert_int_equal(asked, 4); /* once for each */
+	attach_as(&wanted.attachments, places[1].inum, 0);
+	assert_int_equal(remove_clsact(pin_dir, keep_one, &wanted, &error), 0);
+	assert_int_equal(wanted.asked, 4); /* once for each */
 	assert_int_equal(netns_of(0), home);
-	expect_programs("the wanted one", places[1].inum, OURS);
-	assert_int_equal(count_entries(places[1].inum), marks);
+	expect_programs("but for the gateway's", places[1].inum, OURS - 1);
+	assert_int_equal(count_entries(places[1].inum), marks - 1);
 	expect_programs("home", home, 0);
 	expect_programs("first", places[0].inum, 0);
 	expect_programs("third", places[2].inum, 0);
@@ -375,6 +391,7 @@ static void filters_that_are_wanted_stay(void **state)
 	assert_int_equal(count_entries(places[0].inum), 0);
 	assert_int_equal(count_entries(places[2].inum), 0);
 	run("ls %s | grep -q counters-", pin_dir); /* nothing but marks goes */
+	attach_release(&wanted.attachments);
 }
 
 /* It can be tried again by who may. */
@@ -476,13 +493,14 @@ static void leftovers_are_removed_unless_somebody_pins_there(void **state)
 
 static void nothing_there_is_no_error(void **state)
 {
-	unsigned int before = count_descriptors(), asked = 0;
+	unsigned int before = count_descriptors();
+	struct wanted wanted = {};
 	struct error error = {};
 
 	(void)state;
 	assert_int_equal(remove_leftovers(SANDBOX_BPFFS "/not-there", &error), 0);
-	assert_int_equal(remove_clsact(SANDBOX_BPFFS "/not-there", keep_one, &asked, &error), 0);
-	assert_int_equal(asked, 0);
+	assert_int_equal(remove_clsact(SANDBOX_BPFFS "/not-there", keep_one, &wanted, &error), 0);
+	assert_int_equal(wanted.asked, 0);
 	/* what is not on a bpffs is none of ours */
 	assert_int_equal(mkdir(SANDBOX "/plain", 0700), 0);
 	assert_int_equal(mkdir(SANDBOX "/plain/clsact-1-2", 0700), 0);

@@ -136,6 +136,8 @@ vpn_with() {
 	clients
 	nodata
 	what_stays
+	check_equal "explain says that responses lose addresses" "listed 1" \
+		"$(lab_filter explain public.example --type AAAA --json | jq -r '.queries[0].results | "\(.mode) \(.prefixes)"')"
 	check "the name of the VPN connects" lab_client dig +tcp +tries=1 +time=3 @v6.example v4.example A
 	check_equal "no default route of IPv6 appeared" "" "$(host_ip -6 route show default)"
 	[ "$1" = clsact ] || on_lo
@@ -165,6 +167,31 @@ exemptions() {
 	lab_filter_stop
 }
 
+# What an earlier controller attached for responses goes, also in another namespace (where a process in scope is).
+another_controller() {
+	local pid what=$1
+	(lab_stay clients "$LAB_SERVER_PID" sleep 60) </dev/null >/dev/null 2>&1 &
+	pid=$!
+	disown
+	start_filter "$what: results = covered" --settle 0 --results covered || return
+	check "$what: it is attached in the other namespace" lab_until 5 lab_shows_results s0
+	lab_end "$LAB_FILTER_PID"
+	start_filter "$what: results = all" --settle 0 || return
+	check "$what: a controller with results = all lets go of it" lab_until 5 lab_lets_go_of s0
+	check "... of the queries' it does not" lab_until 5 lab_shows_hook s0 "$what"
+	lab_filter_stop
+	lab_end "$pid"
+}
+
+lab_shows_results() { lab_status ".netns[].interfaces[] | select(.name == \"$1\") | .results" | grep -q true; }
+lab_shows_hook() { lab_status ".netns[].interfaces[] | select(.name == \"$1\") | .hook" | grep -q "$2"; }
+lab_lets_go_of() {
+	case $what in
+	clsact) ! lab_server tc filter show dev "$1" ingress | grep -q sieve_results ;;
+	tcx) ! lab_control ls "$LAB_DIR/bpf/stubsieve" | grep -q '^results-' ;;
+	esac && lab_shows_hook "$1" "$what"
+}
+
 # An IPv6-only host with one route of IPv4.
 ipv4_is_partial() {
 	start_filter "IPv4 is partial" --settle 0 --results covered --nat64 no || return
@@ -184,9 +211,11 @@ lab_host ipv4
 vpn_with tcx
 without
 exemptions
+another_controller tcx
 host_ip link del vpn0
 export STUBSIEVE_HOOK=clsact
 vpn_with clsact
+another_controller clsact
 unset STUBSIEVE_HOOK
 lab_remove
 lab_init results-ipv6

@@ -223,11 +223,17 @@ static const json_t *route(const struct inquiry *query)
 	return NULL;
 }
 
+/* What becomes of the addresses in a response: mode "listed" removes those without a route. NULL: none is looked at. */
+static const json_t *coverage_of(const struct inquiry *query)
+{
+	return json_object_get(json_object_get(query->netns, "coverage"), strcmp(query->type, "A") == 0 ? "ipv4" : "ipv6");
+}
+
 static json_t *case_json(const struct inquiry *query)
 {
-	return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:O?}", "type", query->type, "verdict", verdict(query), "reason",
+	return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:O?, s:O?}", "type", query->type, "verdict", verdict(query), "reason",
 			 reason_name(query->reason), "text", reason_text(query->reason), "rule",
-			 query->rule[0] ? query->rule : NULL, "route", route(query));
+			 query->rule[0] ? query->rule : NULL, "route", route(query), "results", coverage_of(query));
 }
 
 static void print_case(const struct inquiry *query)
@@ -246,6 +252,10 @@ static void print_case(const struct inquiry *query)
 		       word_of(by, "via"), word_of(by, "dev"), word_of(by, "table"));
 	if (query->rule[0])
 		printf("  rule:  %s\n", query->rule);
+	if (query->reason && strcmp(word_of(coverage_of(query), "mode"), "listed") == 0)
+		printf("  responses: addresses outside %" JSON_INTEGER_FORMAT " listed prefix%s with a route are removed (results = covered)\n",
+		       json_integer_value(json_object_get(coverage_of(query), "prefixes")),
+		       json_integer_value(json_object_get(coverage_of(query), "prefixes")) == 1 ? "" : "es");
 }
 
 /* This namespace's entry, or NULL. */

@@ -63,10 +63,11 @@ static void print_coverage(const char *title, const json_t *coverage)
 		{ "map-full", "no room for the prefixes" },
 	};
 	const char *reason = text_of(coverage, "reason"), *text = reason;
+	json_int_t prefixes = json_integer_value(json_object_get(coverage, "prefixes"));
 
 	if (strcmp(text_of(coverage, "mode"), "listed") == 0) {
-		printf("    %s addresses in responses: those in %" JSON_INTEGER_FORMAT " prefixes stay%s\n", title,
-		       json_integer_value(json_object_get(coverage, "prefixes")),
+		printf("    %s addresses in responses: those in %" JSON_INTEGER_FORMAT " prefix%s stay%s\n", title, prefixes,
+		       prefixes == 1 ? "" : "es",
 		       json_is_true(json_object_get(coverage, "settling")) ? ", soon fewer" : "");
 		return;
 	}
@@ -95,8 +96,9 @@ static void print_netns(const json_t *netns)
 		print_coverage("IPv6", json_object_get(coverage, "ipv6"));
 	}
 	json_array_foreach(json_object_get(netns, "interfaces"), i, interface)
-		printf("%s%s (%s%s)", i ? ", " : "    interfaces: ", text_of(interface, "name"), text_of(interface, "hook"),
-		       json_is_true(json_object_get(interface, "gateway")) ? ", gateway" : "");
+		printf("%s%s (%s%s%s)", i ? ", " : "    interfaces: ", text_of(interface, "name"), text_of(interface, "hook"),
+		       json_is_true(json_object_get(interface, "gateway")) ? ", gateway" : "",
+		       json_is_true(json_object_get(interface, "results")) ? ", results" : "");
 	if (json_array_size(json_object_get(netns, "interfaces")) > 0)
 		putchar('\n');
 }

@@ -135,10 +135,11 @@ static json_t *interfaces_json(const struct attachments *attachments)
 	for (size_t i = 0; i < attachments->count; i++) {
 		const struct attached *entry = &attachments->entries[i];
 
-		json_array_append_new(array, json_pack("{s:I, s:o, s:s, s:b}", "ifindex", (json_int_t)entry->link.ifindex,
+		json_array_append_new(array, json_pack("{s:I, s:o, s:s, s:b, s:b}", "ifindex", (json_int_t)entry->link.ifindex,
 						       "name", json_text(entry->link.name), "hook",
 						       attach_hook_name(entry->side[ATTACH_EGRESS].hook), "gateway",
-						       entry->side[ATTACH_GATEWAY].hook != ATTACH_NONE));
+						       entry->side[ATTACH_GATEWAY].hook != ATTACH_NONE, "results",
+						       entry->side[ATTACH_RESULTS].hook != ATTACH_NONE));
 	}
 	return array;
 }

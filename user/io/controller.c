@@ -102,14 +102,13 @@ static bool is_followed(uint32_t netns, void *data)
 	return namespaces_find(&controller->namespaces, netns);
 }
 
-/* In other namespaces with tcx links no clsact filter is wanted, nor for actions that work on cgroups. */
-static bool keeps_clsact(uint32_t netns, void *data)
+/* Of a namespace that is followed stays what this controller attached. */
+static struct attachments *kept_in(uint32_t netns, void *data)
 {
 	const struct controller *controller = data;
+	struct follower *follower = namespaces_find(&controller->namespaces, netns);
 
-	if (netns == controller->namespaces.own)
-		return true;
-	return !controller->namespaces.has_tcx && !scope_uses_cgroups(controller->config) && is_followed(netns, data);
+	return follower ? &follower->namespace.attachments : NULL;
 }
 
 /* Attach what the action needs; the own namespace first. */
@@ -225,7 +224,7 @@ static int tidy(struct controller *controller, struct error *error)
 	if (r == 0)
 		r = attach_remove_clsact(pin_dir, &own->namespace.attachments, error);
 	if (r == 0)
-		r = remove_clsact(pin_dir, keeps_clsact, controller, error);
+		r = remove_clsact(pin_dir, kept_in, controller, error);
 	if (r < 0)
 		return r;
 	r = scope_publish(&controller->scope, false);

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "attach.h"
 #include "cleanup.h"
 #include "mounts.h"
 #include "netns.h"
@@ -57,7 +56,7 @@ static int open_by_process(uint32_t inum, int *ret_fd)
 }
 
 /* One that nobody is in and that has no name is gone, and its filters with it. */
-static int remove_in(const char *pin_dir, uint32_t inum, struct error *error)
+static int remove_in(const char *pin_dir, uint32_t inum, struct attachments *keep, struct error *error)
 {
 	_cleanup_close_ int fd = -1, back = -1;
 	uint32_t own;
@@ -67,14 +66,14 @@ static int remove_in(const char *pin_dir, uint32_t inum, struct error *error)
 	if (r < 0)
 		return fail(error, -r, "cannot open the network namespace: %s", strerror(-r));
 	if (own == inum)
-		return attach_remove_clsact(pin_dir, NULL, error);
+		return attach_remove_clsact(pin_dir, keep, error);
 	if (netns_open_named(inum, &fd) < 0 && open_by_process(inum, &fd) < 0)
 		return 0;
 	r = netns_enter(fd);
 	if (r < 0)
 		return fail(error, -r, "cannot enter the network namespace %" PRIu32 ", in which filters are left: %s; in it, run: tc qdisc del dev INTERFACE clsact",
 			    inum, strerror(-r));
-	r = attach_remove_clsact(pin_dir, NULL, error);
+	r = attach_remove_clsact(pin_dir, keep, error);
 	netns_enter(back);
 	return r;
 }
@@ -136,12 +135,10 @@ static int remove_each(const char *pin_dir, DIR *directory, const struct marked 
 	int first = 0;
 
 	for (size_t i = 0; i < marked->count; i++) {
-		int r;
+		struct attachments *kept = keep ? keep(marked->inums[i], data) : NULL;
+		int r = remove_in(pin_dir, marked->inums[i], kept, first ? &later : error);
 
-		if (keep && keep(marked->inums[i], data))
-			continue;
-		r = remove_in(pin_dir, marked->inums[i], first ? &later : error);
-		if (r == 0)
+		if (r == 0 && !kept)
 			remove_marks(directory, marked->inums[i]);
 		else if (first == 0)
 			first = r;
