@@ -67,23 +67,23 @@ SIEVE_INLINE enum sieve_response sieve_take_pointer(struct sieve_work *work, __u
 /* The name at work->cursor, which is moved behind it. It may be longer than a name can be: that changes nothing. */
 SIEVE_INLINE enum sieve_response sieve_take_name(struct sieve_work *work)
 {
-	__u32 start = work->cursor;
+	__u32 start = work->cursor, at = start;
 
 	SIEVE_ROLLED
 	for (__u32 i = 0; i < SIEVE_NAME_LABELS_MAX; i++) {
-		__u32 at, octet;
+		__u32 octet;
 
-		SIEVE_FORGET();
-		at = work->cursor;
 		if (at >= work->length || at > SIEVE_RESPONSE_MAX)
 			return SIEVE_RESPONSE_malformed;
 		work->cut.labels[at / 64] |= 1ULL << at % 64;
 		octet = work->message[at];
 		if (octet > SIEVE_LABEL_MAX)
 			return sieve_take_pointer(work, start, at);
-		work->cursor = at + 1 + octet;
-		if (octet == 0)
+		at += 1 + octet;
+		if (octet == 0) {
+			work->cursor = at;
 			return SIEVE_RESPONSE_NONE;
+		}
 	}
 	return SIEVE_RESPONSE_records;
 }
@@ -102,10 +102,10 @@ SIEVE_INLINE bool sieve_needs_no_route(const __u8 *address, __u32 family)
 		       address[0] >= 224;
 	if (address[0] == 0xfe)
 		return (address[1] & 0xc0) == 0x80; /* fe80::/10 */
-	if (address[0] == 0xff)
-		return true;
+	if (address[0] != 0)
+		return address[0] == 0xff;
 	SIEVE_UNROLLED
-	for (__u32 i = 0; i < 15; i++)
+	for (__u32 i = 1; i < 15; i++)
 		others |= address[i];
 	return others == 0 && address[15] <= 1;
 }
