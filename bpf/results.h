@@ -144,7 +144,8 @@ static __always_inline enum sieve_response take_coverage(const struct sieve_netn
 	kernel_work->coverage_generation[SIEVE_IPV6] = state->coverage_generation[SIEVE_IPV6];
 	kernel_work->coverage[SIEVE_IPV4] = state->coverage[SIEVE_IPV4];
 	kernel_work->coverage[SIEVE_IPV6] = state->coverage[SIEVE_IPV6];
-	if (state->coverage[SIEVE_IPV4] == SIEVE_COVERAGE_UNKNOWN || state->coverage[SIEVE_IPV6] == SIEVE_COVERAGE_UNKNOWN)
+	if (kernel_work->coverage[SIEVE_IPV4] == SIEVE_COVERAGE_UNKNOWN ||
+	    kernel_work->coverage[SIEVE_IPV6] == SIEVE_COVERAGE_UNKNOWN)
 		return SIEVE_RESPONSE_unknown_netns;
 	kernel_work->rests_on_routes = 0;
 	kernel_work->dns.address.netns = bpf_htonl(kernel_work->inum);
@@ -350,7 +351,8 @@ static __always_inline __u32 count_and_length(const struct sieve_work *work, __b
 }
 
 /* The lengths in the headers, and all sums: the length in UDP's is in that of the pseudo-header as well (RFC 768). */
-static __always_inline void finish_headers(struct __sk_buff *skb, struct sieve_kernel_work *kernel_work, __be16 udp_length)
+static __always_inline void finish_headers(struct __sk_buff *skb, struct sieve_kernel_work *kernel_work,
+					   __be16 udp_length)
 {
 	const struct sieve_packet *packet = &kernel_work->packet;
 	__u32 udp = packet->network + packet->transport, check = udp + offsetof(struct udphdr, check);

@@ -285,8 +285,9 @@ static inline size_t count_removed(const struct response_plan *plan, int family)
 	return removed;
 }
 
-#define OPT_OF(flags, ...) \
-	{ .owner = OWNER_RAW, .raw = OCTETS("\0"), .type = 41, .class = 1232, .ttl = (flags), .section = SECTION_ADDITIONAL, __VA_ARGS__ }
+#define OPT_OF(flags, ...)                                                                                  \
+	{ .owner = OWNER_RAW, .raw = OCTETS("\0"), .type = 41, .class = 1232, .ttl = (flags), \
+	  .section = SECTION_ADDITIONAL, __VA_ARGS__ }
 #define PLAIN_OPT OPT_OF(0x10000000, ) /* an extended RCODE, for the sake of a TTL */
 #define TYPE_OF(number, ...) { .type = (number), .data = OCTETS("data of a type"), __VA_ARGS__ }
 #define ALPN "\0\1\0\3\2h3"

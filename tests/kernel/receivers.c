@@ -127,7 +127,8 @@ static void sockets_of_every_kind_receive(void **state)
 	for (int on = 0; on <= 1; on++) {
 		forward(on);
 		for (size_t i = 0; i < ARRAY_SIZE(sockets); i++) {
-			int fd = open_receiver(sockets[i].socket_version, sockets[i].address, OUR_PORT, sockets[i].peer);
+			int fd = open_receiver(sockets[i].socket_version, sockets[i].address, OUR_PORT,
+				sockets[i].peer);
 
 			cut_in(sockets[i].phrase, plan_of(sockets[i].version), &lost);
 			close(fd);
@@ -140,7 +141,8 @@ static void a_socket_that_is_connected_to_another_server_does_not_receive(void *
 {
 	(void)state;
 	for (int version = 4; version <= 6; version += 2) {
-		int fd = open_receiver(version, our_address(version), OUR_PORT, version == 4 ? "192.0.2.54" : "2001:db8::54");
+		int fd = open_receiver(version, our_address(version), OUR_PORT,
+			version == 4 ? "192.0.2.54" : "2001:db8::54");
 
 		stay_in("connected to another", plan_of(version), &lost, SIEVE_RESPONSE_not_local);
 		close(fd);

@@ -100,7 +100,8 @@ static int make_veth(void **state)
 	server_ns = open_namespace();
 	enter_namespace(NULL);
 	host_ns = open_namespace();
-	run("ip link add h0 address 02:00:00:00:00:10 type veth peer name s0 address 02:00:00:00:00:53 netns /proc/%d/fd/%d",
+	run("ip link add h0 address 02:00:00:00:00:10 type veth "
+	    "peer name s0 address 02:00:00:00:00:53 netns /proc/%d/fd/%d",
 	    (int)getpid(), server_ns);
 	run("ip link set dev h0 addrgenmode none && ip link set dev h0 up");
 	run("ip addr add 192.0.2.10/24 dev h0 && ip -6 addr add 2001:db8::10/64 dev h0 nodad");
@@ -171,7 +172,8 @@ static void receive_message(const char *phrase, int fd, const struct message *wa
 	assert_memory_equal(octets, want->octets, want->length);
 }
 
-static void exchange(const char *phrase, struct ends ends, const struct response_plan *plan, enum sieve_response response)
+static void exchange(const char *phrase, struct ends ends, const struct response_plan *plan,
+	enum sieve_response response)
 {
 	bool is_cut = response == SIEVE_RESPONSE_filtered || response == SIEVE_RESPONSE_emptied;
 	__u64 before[SIEVE_COUNTERS], after[SIEVE_COUNTERS];
@@ -262,7 +264,8 @@ static void a_response_over_a_bridge_is_cut_and_counted_by_the_bridge(void **sta
 	int running = -1;
 
 	(void)state;
-	run("ip addr flush dev h0 && ip link add br0 address 02:00:00:00:00:10 type bridge && ip link set dev br0 addrgenmode none");
+	run("ip addr flush dev h0 && ip link add br0 address 02:00:00:00:00:10 type bridge && "
+	    "ip link set dev br0 addrgenmode none");
 	run("ip link set dev br0 up && ip link set dev h0 master br0 && ip addr add 192.0.2.10/24 dev br0");
 	run("ip neigh add 192.0.2.53 lladdr 02:00:00:00:00:53 dev br0 nud permanent");
 	for (int i = 0; i < 300 && running != 0; i++) { /* it learns of its first port a moment later */
@@ -285,10 +288,12 @@ static void a_response_with_a_tag_is_cut_by_the_vlans_device(void **state)
 	(void)state;
 	if (system("ip link add link h0 name v0 type vlan id 10 2>/dev/null"))
 		skip();
-	run("ip addr flush dev h0 && ip link set dev v0 addrgenmode none && ip link set dev v0 up && ip addr add 192.0.2.10/24 dev v0");
+	run("ip addr flush dev h0 && ip link set dev v0 addrgenmode none && ip link set dev v0 up && "
+	    "ip addr add 192.0.2.10/24 dev v0");
 	run("ip neigh add 192.0.2.53 lladdr 02:00:00:00:00:53 dev v0 nud permanent");
 	go_to(server_ns);
-	run("ip addr flush dev s0 && ip link add link s0 name v0 type vlan id 10 && ip link set dev v0 addrgenmode none");
+	run("ip addr flush dev s0 && ip link add link s0 name v0 type vlan id 10 && "
+	    "ip link set dev v0 addrgenmode none");
 	run("ip link set dev v0 up && ip addr add 192.0.2.53/24 dev v0");
 	run("ip neigh add 192.0.2.10 lladdr 02:00:00:00:00:10 dev v0 nud permanent");
 	go_to(host_ns);
@@ -320,7 +325,8 @@ static void a_copy_that_somebody_else_has_stays_whole(void **state)
 	while (!found && poll(&polled, 1, SOON) == 1) {
 		ssize_t length = recv(sniffer, octets, sizeof(octets), 0);
 
-		found = length == (ssize_t)message.length + 28 && memcmp(&octets[28], message.octets, message.length) == 0;
+		found = length == (ssize_t)message.length + 28 && memcmp(&octets[28], message.octets,
+			message.length) == 0;
 	}
 	assert_true(found);
 	close_ends(ends);
@@ -394,7 +400,8 @@ static void a_device_without_link_layer_receives(void **state)
 	attach_to("tun0");
 	for (size_t i = 0; i < 2; i++) {
 		int version = i ? 6 : 4;
-		int stub = open_receiver(version, i ? "2001:db8::10" : "192.0.2.10", OUR_PORT, i ? "2001:db8::53" : "192.0.2.53");
+		int stub = open_receiver(version, i ? "2001:db8::10" : "192.0.2.10", OUR_PORT,
+			i ? "2001:db8::53" : "192.0.2.53");
 
 		for (size_t j = 0; j < ARRAY_SIZE(response_pairs); j++) {
 			struct message message, want;
@@ -424,10 +431,12 @@ static void frames_of_pages_are_cut(void **state)
 	assert_true(tap >= 0);
 	assert_int_equal(ioctl(tap, TUNSETIFF, &request), 0);
 	run("ip link set dev pages0 address 02:00:00:00:00:53 addrgenmode none && ip link set dev pages0 up");
-	run("ip addr flush dev h0 && ip addr add 192.0.2.10/24 dev pages0 && ip -6 addr add 2001:db8::10/64 dev pages0 nodad");
+	run("ip addr flush dev h0 && ip addr add 192.0.2.10/24 dev pages0 && "
+	    "ip -6 addr add 2001:db8::10/64 dev pages0 nodad");
 	attach_to("pages0");
 	for (size_t i = 0; i < 2; i++) {
-		int stub = open_receiver(i ? 6 : 4, i ? "2001:db8::10" : "192.0.2.10", OUR_PORT, i ? "2001:db8::53" : "192.0.2.53");
+		int stub = open_receiver(i ? 6 : 4, i ? "2001:db8::10" : "192.0.2.10", OUR_PORT,
+			i ? "2001:db8::53" : "192.0.2.53");
 		struct message message, want;
 		struct layout layout;
 		struct packet packet;

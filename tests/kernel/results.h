@@ -15,8 +15,10 @@
 static struct filter filter;
 
 static const struct packet_plan from_server[2] = {
-	{ .version = 4, .source = "192.0.2.53", .destination = "192.0.2.10", .source_port = 53, .destination_port = OUR_PORT },
-	{ .version = 6, .source = "2001:db8::53", .destination = "2001:db8::10", .source_port = 53, .destination_port = OUR_PORT },
+	{ .version = 4, .source = "192.0.2.53", .destination = "192.0.2.10", .source_port = 53,
+	    .destination_port = OUR_PORT },
+	{ .version = 6, .source = "2001:db8::53", .destination = "2001:db8::10", .source_port = 53,
+	    .destination_port = OUR_PORT },
 };
 
 static inline void list_prefix(const struct routed_prefix *prefix)
@@ -126,7 +128,8 @@ static const struct response_plan lost = { RECORDS({ .address = LOST6 }, { .addr
 static const struct response_plan routed = { RECORDS({ .address = ROUTED6 }, { .address = ROUTED4 }) };
 
 /* What the counters must be after a run. */
-static inline void expect_counts(__u64 counters[SIEVE_COUNTERS], enum sieve_response response, const struct response_plan *plan)
+static inline void expect_counts(__u64 counters[SIEVE_COUNTERS], enum sieve_response response,
+	const struct response_plan *plan)
 {
 	if (!response)
 		return;

@@ -26,14 +26,16 @@ static void seed_random(void)
 
 static const char *random_address(void)
 {
-	static const char *const addresses[] = { LOST4, LOST6, ROUTED4, ROUTED6, MAPPED, "127.0.0.1", "fe80::1", "203.0.113.8", "2001:db8::1" };
+	static const char *const addresses[] = { LOST4, LOST6, ROUTED4, ROUTED6, MAPPED, "127.0.0.1", "fe80::1",
+	    "203.0.113.8", "2001:db8::1" };
 
 	return addresses[pick(ARRAY_SIZE(addresses))];
 }
 
 static const char *random_name(void)
 {
-	static const char *const names[] = { "www.example", "a", "b.c.d.e", "cdn.example.net", "a-long-label-of-a-service.namespace.svc.cluster.local" };
+	static const char *const names[] = { "www.example", "a", "b.c.d.e", "cdn.example.net",
+	    "a-long-label-of-a-service.namespace.svc.cluster.local" };
 
 	return names[pick(ARRAY_SIZE(names))];
 }
@@ -58,7 +60,8 @@ static void random_data(struct record_plan *record, bool anything_went)
 	static const struct record_plan data[] = {
 		{ .type = 16, .data = OCTETS("\4text\300\14") }, { .type = 5, .target = "t", .below_qname = true },
 		{ .type = 5, .target = "cdn.example" },          { .type = 65, .data = OCTETS("\0\1\0" ALPN NO_ALPN) },
-		{ .type = 15, .data = OCTETS("\0\1"), .target = "m", .below_qname = true }, { .type = 99, .data = OCTETS("?") },
+		{ .type = 15, .data = OCTETS("\0\1"), .target = "m", .below_qname = true }, { .type = 99,
+		    .data = OCTETS("?") },
 	};
 
 	*record = data[pick(anything_went ? 4 : ARRAY_SIZE(data))];
@@ -83,7 +86,8 @@ static void random_plan(struct response_plan *plan, struct record_plan *records)
 			random_data(&records[i], anything_went);
 		records[i].ttl = 1 + pick(100000);
 		if (i > 0 && (records[i - 1].section > SECTION_ANSWER || pick(6) == 0))
-			records[i].section = (enum section)(records[i - 1].section + pick(SECTIONS - records[i - 1].section));
+			records[i].section = (enum section)(records[i - 1].section +
+							    pick(SECTIONS - records[i - 1].section));
 		random_owner(records, i, safe);
 		anything_went |= record_goes(&records[i]);
 		if (!anything_went)
@@ -305,7 +309,8 @@ static void change_at_random(struct message *message)
 		length = 1 + pick(30);
 		if (at + length > message->length)
 			return;
-		memmove(&message->octets[pick((unsigned int)message->length - length + 1)], &message->octets[at], length);
+		memmove(&message->octets[pick((unsigned int)message->length - length + 1)], &message->octets[at],
+			length);
 		break;
 	case 3: /* a pointer */
 		if (at + 2 > message->length)
