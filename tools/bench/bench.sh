@@ -54,6 +54,10 @@ echo 'of a fresh packet, with cold caches, or of 31 rounds of 20,000 where the p
 printf '  %-10s %-20s %12s %8s %8s\n' prefixes response 'empty ns' 'ours ns' more
 awk '$1 == "results" { printf "  %-10s %-20s %12s %8s %8s\n", $2, $3, $4, $5, $6 }' "$LAB_DIR/results"
 echo
+echo 'Time of the dearest responses, of 1,472 octets, beside 200,000 prefixes'
+printf '  %-24s %12s %8s %8s\n' response 'empty ns' 'ours ns' more
+awk '$1 == "worst" { printf "  %-24s %12s %8s %8s\n", $2, $3, $4, $5 }' "$LAB_DIR/results"
+echo
 echo 'Time of one packet that is no response, with the response program (31 rounds of 20,000 by turns)'
 printf '  %-10s %12s %8s %8s\n' packet 'empty ns' 'ours ns' more
 awk '$1 == "other" { printf "  %-10s %12s %8s %8s\n", $2, $3, $4, $5 }' "$LAB_DIR/results"
