@@ -383,28 +383,105 @@ static void without_the_other_family_every_address_stays(void **state)
 	add("2001:db8:1::/48");
 	open_namespace();
 	assert_all(SIEVE_IPV6, LISTING_ALONE);
-	add("192.0.2.0/24");
+	run("ip -4 route add default dev h0");
 	work_until_idle();
 	assert_mode(SIEVE_IPV6, SIEVE_COVERAGE_ALL, LISTING_COVERED);
 	work_until_settled();
 	assert_covered(SIEVE_IPV6, "2001:db8:1::/48");
-	assert_covered(SIEVE_IPV4, "192.0.2.0/24");
-	run("ip -4 route del 192.0.2.0/24");
+	assert_all(SIEVE_IPV4, LISTING_DEFAULT);
+	run("ip -4 route del default");
 	work_until_idle();
 	assert_all(SIEVE_IPV6, LISTING_ALONE);
-	assert_covered(SIEVE_IPV4, "192.0.2.0/24"); /* of which nothing was left; it settles */
-	work_until_settled();
-	assert_covered(SIEVE_IPV4, "");
 }
 
+/* A public name would lose the addresses of both. Losing the default route acts at once, gaining it settles. */
+static void where_neither_family_is_whole_every_address_stays(void **state)
+{
+	(void)state;
+	run("ip -4 route del default");
+	add("192.0.2.0/24 2001:db8:1::/48");
+	open_namespace();
+	assert_all(SIEVE_IPV6, LISTING_BOTH_PARTIAL);
+	assert_all(SIEVE_IPV4, LISTING_BOTH_PARTIAL);
+	run("ip -4 route add default dev h0");
+	work_until_idle();
+	assert_mode(SIEVE_IPV6, SIEVE_COVERAGE_ALL, LISTING_COVERED);
+	work_until_settled();
+	assert_covered(SIEVE_IPV6, "2001:db8:1::/48");
+	run("ip -4 route del default");
+	work_until_idle();
+	assert_all(SIEVE_IPV6, LISTING_BOTH_PARTIAL);
+	assert_all(SIEVE_IPV4, LISTING_BOTH_PARTIAL);
+}
+
+/* The kernel tells of the default route of IPv6 behind others, where no survey comes. */
+static void what_a_survey_does_not_see_makes_a_family_whole_too(void **state)
+{
+	static const char *const defaults[] = { "::/0", "::/1 8000::/1" };
+
+	(void)state;
+	run("ip -4 route del default");
+	add("192.0.2.0/24 2001:db8:1::/48");
+	open_namespace();
+	for (size_t i = 0; i < ARRAY_COUNT(defaults); i++) {
+		assert_all(SIEVE_IPV4, LISTING_BOTH_PARTIAL);
+		add(defaults[i]);
+		work_until_idle();
+		assert_mode(SIEVE_IPV4, SIEVE_COVERAGE_ALL, LISTING_COVERED);
+		work_until_settled();
+		assert_covered(SIEVE_IPV4, "192.0.2.0/24");
+		assert_all(SIEVE_IPV6, LISTING_DEFAULT);
+		del(defaults[i]);
+		work_until_idle();
+	}
+	assert_all(SIEVE_IPV4, LISTING_BOTH_PARTIAL);
+	add("::/1"); /* one half is not whole */
+	work_until_settled();
+	assert_all(SIEVE_IPV4, LISTING_BOTH_PARTIAL);
+}
+
+/* A table before `main` is what a survey sees first; the default route is there all the same. */
+static void a_default_route_behind_another_table_is_found(void **state)
+{
+	(void)state;
+	run("ip -4 route add 203.0.113.0/24 dev h0 table 52");
+	add("2001:db8:1::/48");
+	open_namespace();
+	assert_covered(SIEVE_IPV6, "2001:db8:1::/48");
+	run("ip -4 route del default");
+	work_until_idle();
+	assert_all(SIEVE_IPV6, LISTING_BOTH_PARTIAL);
+}
+
+static void without_messages_it_is_not_known_that_the_other_family_is_whole(void **state)
+{
+	(void)state;
+	add("2001:db8:1::/48");
+	open_namespace();
+	assert_covered(SIEVE_IPV6, "2001:db8:1::/48");
+	coverage_doubt(namespace.coverage, clock_monotonic_ns());
+	assert_false(namespace.coverage->family[SIEVE_IPV4].is_whole);
+	namespace_trigger(&namespace, clock_monotonic_ns());
+	work_until_settled();
+	assert_covered(SIEVE_IPV6, "2001:db8:1::/48");
+}
+
+/* Whether it is whole matters all the same. */
 static void a_family_that_is_not_to_be_touched_is_not(void **state)
 {
 	(void)state;
 	config.families = 1 << SIEVE_IPV6;
-	run("ip -4 route del default");
+	run("ip -4 route add 203.0.113.0/24 dev h0 table 52");
 	add("192.0.2.0/24 2001:db8:1::/48");
 	open_namespace();
 	assert_all(SIEVE_IPV4, LISTING_EXCLUDED);
+	assert_covered(SIEVE_IPV6, "2001:db8:1::/48");
+	run("ip -4 route del default");
+	work_until_idle();
+	assert_all(SIEVE_IPV4, LISTING_EXCLUDED);
+	assert_all(SIEVE_IPV6, LISTING_BOTH_PARTIAL);
+	run("ip -4 route add default dev h0");
+	work_until_settled();
 	assert_covered(SIEVE_IPV6, "2001:db8:1::/48");
 }
 
@@ -429,12 +506,12 @@ static void what_is_known_of_the_nat64_decides(void **state)
 {
 	(void)state;
 	run("ip -4 route del default");
-	add("192.0.2.0/24 2001:db8:1::/48");
+	add("192.0.2.0/24 ::/0");
 	run("ip route add 2001:db8:5::/48 dev h0 proto ra");
 	config.connectivity.nat64 = CONNECTIVITY_NAT64_NO;
 	open_namespace();
 	assert_covered(SIEVE_IPV4, "192.0.2.0/24");
-	assert_covered(SIEVE_IPV6, "2001:db8:1::/48 2001:db8:5::/48");
+	assert_all(SIEVE_IPV6, LISTING_DEFAULT);
 	namespace_close(&namespace);
 	config.connectivity.nat64 = CONNECTIVITY_NAT64_YES;
 	open_namespace();
@@ -572,13 +649,11 @@ static void a_namespace_that_goes_takes_its_prefixes_and_no_others(void **state)
 	struct prefix left;
 
 	(void)state;
-	run("ip -4 route del default");
-	add("192.0.2.0/24 2001:db8:1::/48 2001:db8:3::/48");
+	add("2001:db8:1::/48 2001:db8:3::/48");
 	open_namespace();
-	assert_covered(SIEVE_IPV4, "192.0.2.0/24");
+	assert_covered(SIEVE_IPV6, "2001:db8:1::/48 2001:db8:3::/48");
 	put_foreign(namespace.inum + 1, "2001:db8:1::/48");
 	namespace_remove(&namespace);
-	assert_listed(SIEVE_IPV4, "");
 	assert_listed(SIEVE_IPV6, "");
 	assert_int_equal(read_listed(namespace.inum + 1, SIEVE_IPV6, &left, 1), 1);
 }
@@ -687,7 +762,7 @@ static void a_generation_that_moved_without_a_message_is_caught_up_with(void **s
 {
 	(void)state;
 	run("ip -4 route del default && ip -4 route add 192.0.2.0/24 dev h0");
-	add("2001:db8:1::/48");
+	add("::/0");
 	open_namespace();
 	run("ip -4 rule add from 198.51.100.1 table 77");
 	work_until_idle();
@@ -776,6 +851,10 @@ int main(void)
 		TEST(a_default_route_takes_effect_at_once_and_its_loss_when_settled),
 		TEST(beside_a_default_route_other_routes_cost_nothing),
 		TEST(without_the_other_family_every_address_stays),
+		TEST(where_neither_family_is_whole_every_address_stays),
+		TEST(what_a_survey_does_not_see_makes_a_family_whole_too),
+		TEST(a_default_route_behind_another_table_is_found),
+		TEST(without_messages_it_is_not_known_that_the_other_family_is_whole),
 		TEST(a_family_that_is_not_to_be_touched_is_not),
 		TEST(a_nat64_keeps_ipv4_addresses),
 		TEST(what_is_known_of_the_nat64_decides),

@@ -14,7 +14,7 @@ const char *listing_name(enum listing listing)
 		[LISTING_UNKNOWN] = "unknown",   [LISTING_COVERED] = "covered",   [LISTING_EXCLUDED] = "families",
 		[LISTING_ALONE] = "alone",       [LISTING_NAT64] = "nat64",       [LISTING_DEFAULT] = "default",
 		[LISTING_UNCLEAN] = "unclean",   [LISTING_TOO_MANY] = "too-many", [LISTING_TOO_LONG] = "too-long",
-		[LISTING_MAP_FULL] = "map-full",
+		[LISTING_MAP_FULL] = "map-full", [LISTING_BOTH_PARTIAL] = "both-partial",
 	};
 
 	return listing < LISTING_COUNT ? names[listing] : NULL;
@@ -37,11 +37,9 @@ const char *listing_trouble(enum listing listing)
 enum listing listing_by_survey(const struct connectivity *seen, const struct connectivity_policy *policy,
 			       uint8_t families, enum sieve_family family)
 {
-	enum sieve_family other = family == SIEVE_IPV4 ? SIEVE_IPV6 : SIEVE_IPV4;
-
 	if (!(families & 1U << family))
 		return LISTING_EXCLUDED;
-	if (!connectivity_has(seen, other, policy))
+	if (!connectivity_has(seen, listing_other(family), policy))
 		return LISTING_ALONE;
 	if (family == SIEVE_IPV4 && policy->nat64 == CONNECTIVITY_NAT64_YES)
 		return LISTING_NAT64;

@@ -18,6 +18,7 @@ enum listing {
 	/* Otherwise every address stays, because: */
 	LISTING_EXCLUDED,  /* the family is not to be touched (`families`) */
 	LISTING_ALONE,     /* the other family has no connectivity: nothing would be gained */
+	LISTING_BOTH_PARTIAL, /* routes are not known to cover all of the other one: a name could lose both */
 	LISTING_NAT64,     /* IPv4 may be translated */
 	LISTING_DEFAULT,   /* routes cover all of it */
 	LISTING_UNCLEAN,   /* what there is is not known until the next clean look */
@@ -26,6 +27,11 @@ enum listing {
 	LISTING_MAP_FULL,  /* no room is left for the prefixes */
 	LISTING_COUNT,
 };
+
+static inline enum sieve_family listing_other(enum sieve_family family)
+{
+	return family == SIEVE_IPV4 ? SIEVE_IPV6 : SIEVE_IPV4;
+}
 
 /* A word for each, NULL outside the enum. */
 const char *listing_name(enum listing listing);

@@ -3,11 +3,11 @@
 
 #include <errno.h>
 #include <malloc.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
+#include "coverage_decide.h"
 #include "pace.h"
 
 /* What one turn may take. */
@@ -19,9 +19,6 @@
 
 /* What takes longer has taken memory that is worth giving back. */
 #define LARGE_NS (5 * SLICE_NS)
-
-/* After a look that came to nothing because there is too much of something. */
-#define RETRY_NS (30 * CLOCK_SECOND_NS)
 
 int coverage_open(const struct config *config, struct programs *programs, uint32_t netns, bool is_own,
 		  struct coverage **ret_coverage)
@@ -73,144 +70,14 @@ static uint64_t earlier(uint64_t one, uint64_t other) /* 0: never */
 }
 
 /* When the family is to be looked at, 0: not. A survey comes first. */
-static uint64_t look_due(const struct coverage *coverage, const struct coverage_family *it)
+static uint64_t look_due(const struct coverage *coverage, enum sieve_family family)
 {
+	const struct coverage_family *it = &coverage->family[family];
 	uint64_t due = earlier(it->look_at, it->again_at);
 
-	if (!due || it->barred != LISTING_UNKNOWN || !coverage->is_surveyed)
+	if (!due || !coverage->is_surveyed || !coverage_is_asked(coverage, family))
 		return 0;
 	return later(due, later(coverage->free_at, it->not_before));
-}
-
-static void want_look(struct coverage_family *it, bool is_after_the_fact, uint64_t now)
-{
-	if (!it->look_at)
-		it->look_at = now;
-	if (!is_after_the_fact)
-		it->again_at = now + PACE_TRAIL_NS;
-}
-
-static void tell(const struct coverage *coverage, struct coverage_family *it, enum sieve_family family)
-{
-	const char *trouble = listing_trouble(it->decided);
-
-	if (!trouble || it->was_told)
-		return;
-	it->was_told = true;
-	fprintf(stderr, "stubsieve: %s addresses without a route stay in responses in the network namespace %u: %s\n",
-		family == SIEVE_IPV4 ? "IPv4" : "IPv6", coverage->netns, trouble);
-}
-
-/* Every address stays, at once. Takes nothing out of the map yet. */
-static void decide_all(struct coverage *coverage, enum sieve_family family, enum listing why)
-{
-	struct coverage_family *it = &coverage->family[family];
-
-	it->decided = why;
-	it->is_listed = false;
-	it->has_wanted = it->is_widened = false;
-	prefix_set_free(&it->wanted);
-	tell(coverage, it, family);
-}
-
-/* What the last clean look found, listed or not. */
-static const struct prefix_set *found_last(const struct coverage_family *it)
-{
-	return it->has_wanted ? &it->wanted : &it->list.listed;
-}
-
-/* Only the first thing that is known of a family acts at once. Takes over the set. */
-static void decide_covered(struct coverage *coverage, enum sieve_family family, struct prefix_set *set,
-			   const uint32_t generation[SIEVE_FAMILIES], uint64_t now)
-{
-	struct coverage_family *it = &coverage->family[family];
-	bool is_first = it->decided == LISTING_UNKNOWN;
-	bool is_same = it->decided == LISTING_COVERED && prefix_set_equal(set, found_last(it));
-
-	memcpy(it->wanted_generation, generation, sizeof(it->wanted_generation));
-	it->decided = LISTING_COVERED;
-	if (is_same) {
-		prefix_set_free(set);
-		if (!it->has_wanted || it->is_widened) /* the map has all of it */
-			memcpy(it->generation, generation, sizeof(it->generation));
-		return;
-	}
-	it->loses = !is_first && !(it->is_listed && prefix_set_covers(set, &it->list.listed));
-	it->acts_at = it->loses ? now + coverage->config->settle_ns : now;
-	prefix_set_free(&it->wanted);
-	it->wanted = *set;
-	*set = (struct prefix_set){ .family = family };
-	it->has_wanted = true;
-	it->is_widened = false;
-}
-
-/* Was a route added since the last look at the family began? */
-static bool has_moved(const struct coverage *coverage, enum sieve_family family, const uint32_t now[SIEVE_FAMILIES])
-{
-	const struct coverage_look *look = coverage->look;
-	const uint32_t *then = coverage->family[family].wanted_generation;
-
-	if (look && look->request.families & 1U << family)
-		then = look->generation;
-	if (listing_rests_on_ra(&coverage->config->connectivity, family) && now[SIEVE_IPV6] != then[SIEVE_IPV6])
-		return true;
-	return now[family] != then[family];
-}
-
-void coverage_surveyed(struct coverage *coverage, const struct connectivity *seen,
-		       const uint32_t generation[SIEVE_FAMILIES], uint64_t now)
-{
-	const struct config *config = coverage->config;
-
-	coverage->is_surveyed = true;
-	memcpy(coverage->generation, generation, sizeof(coverage->generation));
-	for (enum sieve_family family = 0; family < SIEVE_FAMILIES; family++) {
-		struct coverage_family *it = &coverage->family[family];
-		bool is_fresh = it->decided == LISTING_UNKNOWN || it->barred != LISTING_UNKNOWN;
-		bool is_by_look = it->decided == LISTING_COVERED || it->decided == LISTING_NAT64;
-
-		it->barred = listing_by_survey(seen, &config->connectivity, config->families, family);
-		if (it->barred != LISTING_UNKNOWN)
-			decide_all(coverage, family, it->barred);
-		else if (is_fresh || (is_by_look && has_moved(coverage, family, generation)))
-			want_look(it, true, now);
-	}
-}
-
-void coverage_doubt(struct coverage *coverage, uint64_t now)
-{
-	coverage->is_surveyed = false;
-	coverage_look_free(coverage->look);
-	coverage->look = NULL;
-	for (enum sieve_family family = 0; family < SIEVE_FAMILIES; family++) {
-		struct coverage_family *it = &coverage->family[family];
-
-		if (it->decided == LISTING_COVERED)
-			decide_all(coverage, family, LISTING_UNCLEAN);
-		want_look(it, false, now);
-	}
-}
-
-void coverage_trigger(struct coverage *coverage, uint64_t now)
-{
-	for (int family = 0; family < SIEVE_FAMILIES; family++)
-		want_look(&coverage->family[family], true, now);
-}
-
-void coverage_take_message(struct coverage *coverage, const struct nlmsghdr *message, bool is_after_the_fact,
-			   uint64_t now)
-{
-	uint8_t length, concerned = listing_concerned(message, &coverage->config->connectivity, &length);
-
-	for (int family = 0; family < SIEVE_FAMILIES; family++) {
-		struct coverage_family *it = &coverage->family[family];
-
-		if (!(concerned & 1U << family) || it->barred != LISTING_UNKNOWN)
-			continue;
-		if (it->decided == LISTING_DEFAULT && it->is_short && length > PREFIX_COVER_BITS)
-			continue;
-		want_look(it, is_after_the_fact, now);
-	}
 }
 
 static __u8 coverage_of(const struct coverage_family *it)
@@ -250,9 +117,9 @@ static void has_no_room(struct coverage *coverage, enum sieve_family family, int
 	struct coverage_family *it = &coverage->family[family];
 	uint64_t now = clock_monotonic_ns();
 
-	decide_all(coverage, family, number == ENOSPC ? LISTING_MAP_FULL : LISTING_UNCLEAN);
-	it->not_before = now + RETRY_NS;
-	want_look(it, true, now);
+	coverage_decide_all(coverage, family, number == ENOSPC ? LISTING_MAP_FULL : LISTING_UNCLEAN);
+	it->not_before = now + COVERAGE_RETRY_NS;
+	coverage_want_look(it, true, now);
 }
 
 /* Something of the map is on its way. Returns whether something is to be published. */
@@ -278,9 +145,11 @@ static bool move(struct coverage *coverage, enum sieve_family family, const stru
 }
 
 /* When what was found acts, 0: not before another look, because something else could be found since. */
-static uint64_t acts_at(const struct coverage *coverage, const struct coverage_family *it)
+static uint64_t acts_at(const struct coverage *coverage, enum sieve_family family)
 {
-	return it->loses && (coverage->look || look_due(coverage, it)) ? 0 : it->acts_at;
+	const struct coverage_family *it = &coverage->family[family];
+
+	return it->loses && (coverage->look || look_due(coverage, family)) ? 0 : it->acts_at;
 }
 
 /* Until it acts, the map covers what it did, and what was found. */
@@ -292,9 +161,9 @@ static bool widen(struct coverage *coverage, enum sieve_family family)
 
 	it->is_widened = true;
 	if (r < 0) {
-		decide_all(coverage, family, r == -E2BIG ? LISTING_TOO_MANY : LISTING_UNCLEAN);
-		it->not_before = clock_monotonic_ns() + RETRY_NS;
-		want_look(it, true, clock_monotonic_ns());
+		coverage_decide_all(coverage, family, r == -E2BIG ? LISTING_TOO_MANY : LISTING_UNCLEAN);
+		it->not_before = clock_monotonic_ns() + COVERAGE_RETRY_NS;
+		coverage_want_look(it, true, clock_monotonic_ns());
 		return true;
 	}
 	if (prefix_set_equal(&both, &it->list.listed)) {
@@ -307,8 +176,10 @@ static bool widen(struct coverage *coverage, enum sieve_family family)
 }
 
 /* The map rests, but it is not what it is to be: when is that to change? 0: it is as it should be. */
-static uint64_t map_due(const struct coverage *coverage, const struct coverage_family *it)
+static uint64_t map_due(const struct coverage *coverage, enum sieve_family family)
 {
+	const struct coverage_family *it = &coverage->family[family];
+
 	if (it->list.phase != COVERAGE_RESTING)
 		return coverage->worked_at;
 	if (it->decided != LISTING_COVERED)
@@ -317,7 +188,7 @@ static uint64_t map_due(const struct coverage *coverage, const struct coverage_f
 		return 0;
 	if (it->is_listed && it->loses && !it->is_widened)
 		return coverage->worked_at;
-	return acts_at(coverage, it);
+	return acts_at(coverage, family);
 }
 
 static bool set_out(struct coverage *coverage, enum sieve_family family, uint64_t now)
@@ -327,45 +198,13 @@ static bool set_out(struct coverage *coverage, enum sieve_family family, uint64_
 
 	if (it->decided != LISTING_COVERED) {
 		coverage_list_aim(&it->list, &none);
-	} else if (acts_at(coverage, it) && now >= acts_at(coverage, it)) {
+	} else if (acts_at(coverage, family) && now >= acts_at(coverage, family)) {
 		it->has_wanted = it->is_widened = false;
 		coverage_list_aim(&it->list, &it->wanted);
 	} else if (it->is_listed && it->loses && !it->is_widened) {
 		return widen(coverage, family);
 	}
 	return false;
-}
-
-static void take_finding(struct coverage *coverage, enum sieve_family family, uint64_t now)
-{
-	struct coverage_finding *found = &coverage->look->found[family];
-	struct coverage_family *it = &coverage->family[family];
-
-	if (it->barred != LISTING_UNKNOWN)
-		return;
-	it->is_short = found->is_short;
-	if (found->listing == LISTING_COVERED) {
-		decide_covered(coverage, family, &found->set, coverage->look->generation, now);
-		return;
-	}
-	memcpy(it->wanted_generation, coverage->look->generation, sizeof(it->wanted_generation));
-	decide_all(coverage, family, found->listing);
-	if (found->listing == LISTING_TOO_MANY)
-		it->not_before = now + RETRY_NS;
-}
-
-/* The look came to nothing. What was said stays if it is only older than the kernel's own generation by now. */
-static void take_failure(struct coverage *coverage, enum sieve_family family, int number, uint64_t now)
-{
-	struct coverage_family *it = &coverage->family[family];
-
-	if (number != ETIMEDOUT) /* that is tried again when something changes, and not before long */
-		want_look(it, true, now);
-	if (number == ESTALE || it->barred != LISTING_UNKNOWN)
-		return;
-	decide_all(coverage, family, number == ETIMEDOUT ? LISTING_TOO_LONG : LISTING_UNCLEAN);
-	if (number == ETIMEDOUT)
-		it->not_before = now + RETRY_NS;
 }
 
 static void end_look(struct coverage *coverage)
@@ -387,20 +226,37 @@ static bool look_on(struct coverage *coverage)
 {
 	struct coverage_look *look = coverage->look;
 	int r = coverage_look_work(look, SLICE_NS);
-	uint64_t now = clock_monotonic_ns();
 
 	if (r == 1)
 		return false;
-	for (enum sieve_family family = 0; family < SIEVE_FAMILIES; family++) {
-		if (!(look->request.families & 1U << family))
-			continue;
-		if (r == 0)
-			take_finding(coverage, family, now);
-		else
-			take_failure(coverage, family, -r, now);
-	}
+	coverage_take_look(coverage, r, clock_monotonic_ns());
 	end_look(coverage);
 	return true;
+}
+
+static void ask(struct coverage *coverage, enum sieve_family family, uint64_t now,
+		struct coverage_look_request *request)
+{
+	struct coverage_family *it = &coverage->family[family];
+
+	if (it->barred == LISTING_UNKNOWN)
+		request->families |= (uint8_t)(1 << family);
+	else
+		request->whole_only |= (uint8_t)(1 << family);
+	it->look_at = 0;
+	if (now >= it->again_at)
+		it->again_at = 0;
+}
+
+/* What is found of the family is of no use unless the other one is known to be whole. */
+static bool needs_other(const struct coverage *coverage, enum sieve_family family, uint64_t now,
+			const struct coverage_look_request *request)
+{
+	enum sieve_family other = listing_other(family);
+
+	return request->families & 1U << family && !((request->families | request->whole_only) & 1U << other) &&
+	       !coverage->family[other].is_whole && coverage_is_asked(coverage, other) &&
+	       now >= coverage->family[other].not_before;
 }
 
 static void begin_look(struct coverage *coverage, uint64_t now)
@@ -413,17 +269,15 @@ static void begin_look(struct coverage *coverage, uint64_t now)
 		.budget_ns = coverage->is_own ? OWN_BUDGET_NS : OTHER_BUDGET_NS,
 	};
 
-	for (int family = 0; family < SIEVE_FAMILIES; family++) {
-		struct coverage_family *it = &coverage->family[family];
-		uint64_t due = look_due(coverage, it);
+	for (enum sieve_family family = 0; family < SIEVE_FAMILIES; family++) {
+		uint64_t due = look_due(coverage, family);
 
-		if (!due || due > now)
-			continue;
-		request.families |= (uint8_t)(1 << family);
-		it->look_at = 0;
-		if (now >= it->again_at)
-			it->again_at = 0;
+		if (due && due <= now)
+			ask(coverage, family, now, &request);
 	}
+	for (enum sieve_family family = 0; family < SIEVE_FAMILIES; family++)
+		if (needs_other(coverage, family, now, &request))
+			ask(coverage, listing_other(family), now, &request);
 	if (coverage_look_begin(&request, &coverage->look) < 0) /* out of memory */
 		coverage_doubt(coverage, now);
 }
@@ -437,8 +291,7 @@ static bool is_resting(const struct coverage *coverage)
 /* When the next look is due to begin, 0: none is. */
 static uint64_t next_look(const struct coverage *coverage)
 {
-	return earlier(look_due(coverage, &coverage->family[SIEVE_IPV4]),
-		       look_due(coverage, &coverage->family[SIEVE_IPV6]));
+	return earlier(look_due(coverage, SIEVE_IPV4), look_due(coverage, SIEVE_IPV6));
 }
 
 static bool work(struct coverage *coverage, const struct sieve_netns *published, uint64_t now)
@@ -449,7 +302,7 @@ static bool work(struct coverage *coverage, const struct sieve_netns *published,
 	for (enum sieve_family family = 0; family < SIEVE_FAMILIES; family++) {
 		struct coverage_family *it = &coverage->family[family];
 
-		due = map_due(coverage, it);
+		due = map_due(coverage, family);
 		if (!due || due > now)
 			continue;
 		if (it->list.phase == COVERAGE_RESTING)
@@ -475,8 +328,7 @@ bool coverage_work(struct coverage *coverage, const struct sieve_netns *publishe
 
 uint64_t coverage_due(const struct coverage *coverage)
 {
-	uint64_t due = earlier(map_due(coverage, &coverage->family[SIEVE_IPV4]),
-			       map_due(coverage, &coverage->family[SIEVE_IPV6]));
+	uint64_t due = earlier(map_due(coverage, SIEVE_IPV4), map_due(coverage, SIEVE_IPV6));
 
 	if (coverage->look)
 		return coverage->worked_at;

@@ -29,8 +29,10 @@
 struct coverage_family {
 	enum listing decided; /* by the last survey or look */
 	enum listing barred;  /* by the last survey; LISTING_UNKNOWN: nothing speaks against a look */
+	bool is_default;      /* by the last survey: one route covers all of it */
+	bool is_whole;        /* or the last look found as much; false as long as nothing is known */
 	bool is_listed;       /* whoever is not in the map goes: SIEVE_COVERAGE_LISTED */
-	bool is_short;        /* in case of DEFAULT: see struct coverage_finding */
+	bool is_short;        /* in case of is_whole, by a look: see struct coverage_finding */
 	bool was_told;
 	uint32_t generation[SIEVE_FAMILIES]; /* what is listed rests on: the kernel's, before that look */
 

@@ -62,7 +62,7 @@ static bool asks_for(const struct coverage_look *look, enum sieve_family family)
 static bool is_needed(const struct coverage_look *look, enum step step)
 {
 	if (step != STEP_RA)
-		return asks_for(look, family_of(step));
+		return (look->request.families | look->request.whole_only) & 1U << family_of(step);
 	return asks_for(look, SIEVE_IPV4) && look->found[SIEVE_IPV4].listing != LISTING_DEFAULT && !look->has_seen_ra &&
 	       listing_rests_on_ra(&look->request.config->connectivity, SIEVE_IPV4);
 }

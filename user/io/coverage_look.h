@@ -21,11 +21,15 @@ struct coverage_look_request {
 	struct programs *programs;
 	uint32_t netns;
 	uint8_t families;   /* bits */
+	uint8_t whole_only; /* bits of those of which nothing but DEFAULT, or not, is of interest */
 	size_t limit;       /* prefixes of each */
 	uint64_t budget_ns; /* of CPU, for each dump */
 };
 
-/* What was found of one family that was asked for. */
+/*
+ * What was found of one family that was asked for; UNKNOWN: it has not come so far. Whether it is DEFAULT holds as well
+ * where something was added meanwhile.
+ */
 struct coverage_finding {
 	enum listing listing; /* COVERED, DEFAULT, NAT64 or TOO_MANY */
 	struct prefix_set set; /* in case COVERED; whoever takes it empties this */
