@@ -534,11 +534,51 @@ static void only_routes_that_count_are_listed(void **state)
 	run("ip route add blackhole 2001:db8:c::/48");
 	run("ip route add unreachable 2001:db8:d::/48");
 	run("ip route add ff0e::/16 dev h0");
+	run("ip route add local 2001:db8:e::/48 dev lo"); /* no sign of connectivity, but to connect there succeeds */
 	open_namespace();
-	assert_covered(SIEVE_IPV6, "2001:db8:1::/48 2001:db8:2::/48 2001:db8:3::/48");
+	assert_covered(SIEVE_IPV6, "2001:db8:1::/48 2001:db8:2::/48 2001:db8:3::/48 2001:db8:e::/48");
 	run("ip link set dev h0 down");
 	work_until_settled();
-	assert_listed(SIEVE_IPV6, "");
+	assert_listed(SIEVE_IPV6, ""); /* IPv4 is gone, too */
+}
+
+/* All of these can be connected to, whatever their table; those beside them cannot. */
+static void what_is_the_hosts_own_is_listed(void **state)
+{
+	(void)state;
+	run("ip link set dev lo up && echo 0 >/proc/sys/net/ipv6/conf/lo/disable_ipv6");
+	run("ip addr add 2001:db8:1::1/128 dev lo nodad");
+	run("ip -6 route add local 2001:db8:cafe::/48 dev lo");
+	run("ip -6 route add local 2001:db8:7::/64 dev lo table 77");
+	run("ip -6 route add anycast 2001:db8:8::/128 dev h0");
+	run("ip -6 route add blackhole 2001:db8:9::/48");
+	run("ip -6 route add local fe80::7/128 dev lo"); /* stays in any case */
+	open_namespace();
+	assert_covered(SIEVE_IPV6, "2001:db8:1::1/128 2001:db8:cafe::/48 2001:db8:7::/64 2001:db8:8::/128");
+	run("ip addr add 2001:db8:2::1/128 dev lo nodad && ip -6 route add local 2001:db8:cafe:1::/64 dev lo");
+	work_until_idle();
+	assert_covered(SIEVE_IPV6, "2001:db8:1::1/128 2001:db8:2::1/128 2001:db8:cafe::/48 2001:db8:7::/64 2001:db8:8::/128");
+	run("ip addr del 2001:db8:1::1/128 dev lo && ip -6 route del local 2001:db8:cafe::/48 dev lo");
+	work_until_settled();
+	assert_covered(SIEVE_IPV6, "2001:db8:2::1/128 2001:db8:cafe:1::/64 2001:db8:7::/64 2001:db8:8::/128");
+}
+
+/* As a transparent proxy has it: it is no default route, but covers all. */
+static void what_is_the_hosts_own_makes_no_family_whole(void **state)
+{
+	(void)state;
+	run("ip -4 route del default && ip -4 addr add 192.0.2.1/24 dev h0 && ip -4 addr add 203.0.113.9/32 dev lo");
+	run("ip -4 route add local 0.0.0.0/0 dev lo table 100");
+	run("ip -6 route add default dev h0");
+	open_namespace();
+	assert_covered(SIEVE_IPV4, "0.0.0.0/0");
+	assert_false(namespace.coverage->family[SIEVE_IPV4].is_whole);
+	run("ip -4 route del local 0.0.0.0/0 dev lo table 100");
+	work_until_settled();
+	assert_covered(SIEVE_IPV4, "192.0.2.0/24 203.0.113.9/32");
+	run("ip -4 route del 192.0.2.0/24");
+	work_until_settled();
+	assert_covered(SIEVE_IPV4, "192.0.2.1/32 203.0.113.9/32");
 }
 
 /* The name decides whether an interface counts, and no route tells of a new one. */
@@ -859,6 +899,8 @@ int main(void)
 		TEST(a_nat64_keeps_ipv4_addresses),
 		TEST(what_is_known_of_the_nat64_decides),
 		TEST(only_routes_that_count_are_listed),
+		TEST(what_is_the_hosts_own_is_listed),
+		TEST(what_is_the_hosts_own_makes_no_family_whole),
 		TEST(a_link_message_is_a_reason_to_look),
 		TEST(it_goes_by_routes_where_addresses_are_what_is_detected),
 		TEST(many_routes_become_what_the_oracle_says),

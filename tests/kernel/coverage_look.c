@@ -90,6 +90,19 @@ static void the_limit_is_of_each_family_and_of_what_has_been_joined(void **state
 	expect(BOTH, 1, LISTING_COVERED, 1, LISTING_TOO_MANY, 0);
 }
 
+static void what_is_the_hosts_own_counts_for_the_limit_and_nothing_else(void **state)
+{
+	(void)state;
+	run("ip link set dev lo up && ip -6 route add local 2001:db8:101::/48 dev lo");
+	run("for n in 1 2 3 4 5 6; do ip -4 addr add 192.0.2.$((2 * n))/32 dev lo || exit; done");
+	add_routes(1, 20); /* of these, as of the addresses, none joins another */
+	expect(BOTH, 21, LISTING_COVERED, 6, LISTING_COVERED, 21);
+	expect(BOTH, 20, LISTING_COVERED, 6, LISTING_TOO_MANY, 0);
+	expect(BOTH, 5, LISTING_TOO_MANY, 0, LISTING_TOO_MANY, 0);
+	run("ip -6 route add default dev h0 && ip -4 route add local 0.0.0.0/0 dev lo table 100");
+	expect(BOTH, 20, LISTING_COVERED, 1, LISTING_DEFAULT, 0);
+}
+
 /* The kernel tells of the default route of IPv6 last. */
 static void a_default_route_is_found_behind_more_than_the_limit(void **state)
 {
@@ -213,6 +226,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, enter, leave)
 		TEST(each_family_is_found_if_it_was_asked_for),
 		TEST(the_limit_is_of_each_family_and_of_what_has_been_joined),
+		TEST(what_is_the_hosts_own_counts_for_the_limit_and_nothing_else),
 		TEST(a_default_route_is_found_behind_more_than_the_limit),
 		TEST(a_route_of_router_advertisements_is_found_wherever_it_is),
 		TEST(in_parts_it_finds_the_same_as_at_once),

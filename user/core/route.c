@@ -218,6 +218,12 @@ bool route_counts(const struct route *route)
 	return route->live;
 }
 
+bool route_is_own(const struct route *route)
+{
+	return (route->type == RTN_LOCAL || route->type == RTN_ANYCAST) && !(route->flags & RTM_F_CLONED) &&
+	       !prefix_is_local(&route->destination);
+}
+
 bool route_is_ignored(const struct route *route)
 {
 	return !route->live && route->ignored_ifindex;

@@ -49,6 +49,12 @@ int route_decode(const struct nlmsghdr *message, const struct devices *devices, 
  */
 bool route_counts(const struct route *route);
 
+/*
+ * Its destination is the host's own, and may be an address of others' names: local or anycast, not cloned, not
+ * prefix_is_local(). It is no sign of connectivity, but to connect there succeeds.
+ */
+bool route_is_own(const struct route *route);
+
 /* It would count, if the device ignored_ifindex were not ignored. */
 bool route_is_ignored(const struct route *route);
 

@@ -6,13 +6,34 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "route.h"
 
-/* IPv6 first: what it has may answer for IPv4 whether there are router advertisements. */
-enum step { STEP_IPV6, STEP_IPV4, STEP_RA, STEP_END };
+/*
+ * IPv6 first: what it has may answer for IPv4 whether there are router advertisements. What is the host's own comes
+ * after the unicast routes of its family, and only if these do not cover all of it.
+ */
+enum step { STEP_IPV6, STEP_IPV6_LOCAL, STEP_IPV6_ANYCAST, STEP_IPV4, STEP_IPV4_LOCAL, STEP_RA, STEP_END };
+
+static const struct {
+	enum sieve_family family;
+	struct rtnl_route_filter filter;
+} dumps[STEP_END] = {
+	[STEP_IPV6] = { SIEVE_IPV6, { .type = RTN_UNICAST } },
+	[STEP_IPV6_LOCAL] = { SIEVE_IPV6, { .type = RTN_LOCAL } },
+	[STEP_IPV6_ANYCAST] = { SIEVE_IPV6, { .type = RTN_ANYCAST } },
+	[STEP_IPV4] = { SIEVE_IPV4, { .type = RTN_UNICAST } },
+	[STEP_IPV4_LOCAL] = { SIEVE_IPV4, { .type = RTN_LOCAL } },
+	[STEP_RA] = { SIEVE_IPV6, { .type = RTN_UNICAST, .protocol = RTPROT_RA } },
+};
 
 static enum sieve_family family_of(enum step step)
 {
-	return step == STEP_IPV4 ? SIEVE_IPV4 : SIEVE_IPV6;
+	return dumps[step].family;
+}
+
+static bool is_of_own(enum step step)
+{
+	return dumps[step].filter.type != RTN_UNICAST;
 }
 
 static int read_generation(const struct coverage_look *look, uint32_t ret_generation[SIEVE_FAMILIES])
@@ -61,6 +82,8 @@ static bool asks_for(const struct coverage_look *look, enum sieve_family family)
 
 static bool is_needed(const struct coverage_look *look, enum step step)
 {
+	if (is_of_own(step))
+		return asks_for(look, family_of(step)) && look->found[family_of(step)].listing == LISTING_COVERED;
 	if (step != STEP_RA)
 		return (look->request.families | look->request.whole_only) & 1U << family_of(step);
 	return asks_for(look, SIEVE_IPV4) && look->found[SIEVE_IPV4].listing != LISTING_DEFAULT && !look->has_seen_ra &&
@@ -89,10 +112,25 @@ static int take_counting(struct coverage_look *look, const struct prefix *destin
 	return 0;
 }
 
+/* What is the host's own makes no family whole. */
+static int take_own(struct coverage_look *look, const struct prefix *destination)
+{
+	struct coverage_finding *found = &look->found[destination->family];
+	int r = aggregate_add(&look->aggregate, destination);
+
+	if (r != -E2BIG)
+		return r;
+	aggregate_free(&look->aggregate);
+	found->listing = LISTING_TOO_MANY;
+	return 1;
+}
+
 static int take_route(const struct route *route, void *data)
 {
 	struct coverage_look *look = data;
 
+	if (is_of_own((enum step)look->step))
+		return route_is_own(route) ? take_own(look, &route->destination) : 0;
 	if (!route_counts(route))
 		return 0;
 	if (route->protocol == RTPROT_RA && route->destination.family == SIEVE_IPV6)
@@ -114,27 +152,18 @@ static int begin_step(struct coverage_look *look)
 
 	look->cover = (struct prefix_cover){};
 	aggregate_init(&look->aggregate, family, look->request.limit);
-	return rtnl_routes_open(&request, family, look->step == STEP_RA ? RTPROT_RA : RTPROT_UNSPEC, &look->routes);
+	return rtnl_routes_open(&request, family, &dumps[look->step].filter, &look->routes);
 }
 
-/* The dump is over. */
-static int end_step(struct coverage_look *look)
+/* Of the unicast routes. */
+static int conclude_counting(struct coverage_look *look, struct coverage_finding *found)
 {
-	enum sieve_family family = family_of((enum step)look->step);
-	struct coverage_finding *found = &look->found[family];
 	int r = 0;
 
-	rtnl_routes_close(look->routes);
-	look->routes = NULL;
-	if (look->step == STEP_RA || (look->step == STEP_IPV6 && !found->is_short))
-		look->has_seen_ra = true;
-	if (look->step == STEP_RA)
-		return 0;
 	if (!found->is_short && found->listing != LISTING_TOO_MANY) {
 		found->listing = LISTING_COVERED;
 		r = aggregate_finish(&look->aggregate, &found->set);
 	}
-	aggregate_free(&look->aggregate);
 	if (r == -E2BIG)
 		found->listing = LISTING_TOO_MANY;
 	else if (r < 0)
@@ -142,6 +171,45 @@ static int end_step(struct coverage_look *look)
 	if (found->is_short || prefix_set_is_whole(&found->set))
 		found->listing = LISTING_DEFAULT;
 	return 0;
+}
+
+/* Add what is the host's own to what was found. */
+static int conclude_own(struct coverage_look *look, struct coverage_finding *found)
+{
+	struct prefix_set own = {}, both = {};
+	int r = 0;
+
+	if (found->listing == LISTING_COVERED)
+		r = aggregate_finish(&look->aggregate, &own);
+	if (r == 0 && own.count > 0)
+		r = prefix_set_union(&found->set, &own, look->request.limit, &both);
+	if (r == 0 && own.count > 0) {
+		prefix_set_free(&found->set);
+		found->set = both;
+	}
+	prefix_set_free(&own);
+	if (r == -E2BIG)
+		found->listing = LISTING_TOO_MANY;
+	if (found->listing == LISTING_TOO_MANY)
+		prefix_set_free(&found->set);
+	return r == -E2BIG ? 0 : r;
+}
+
+/* The dump is over. */
+static int end_step(struct coverage_look *look)
+{
+	struct coverage_finding *found = &look->found[family_of((enum step)look->step)];
+	int r;
+
+	rtnl_routes_close(look->routes);
+	look->routes = NULL;
+	if (look->step == STEP_RA || (look->step == STEP_IPV6 && !found->is_short))
+		look->has_seen_ra = true;
+	if (look->step == STEP_RA)
+		return 0;
+	r = is_of_own((enum step)look->step) ? conclude_own(look, found) : conclude_counting(look, found);
+	aggregate_free(&look->aggregate);
+	return r;
 }
 
 /* Everything was looked at. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * One look at all routes of a network namespace, in parts, for coverage.c: which addresses they cover. The thread is
- * in that namespace.
+ * One look at all routes of a network namespace, in parts, for coverage.c: which addresses they cover, those that are
+ * the host's own among them. The thread is in that namespace.
  */
 #ifndef STUBSIEVE_COVERAGE_LOOK_H
 #define STUBSIEVE_COVERAGE_LOOK_H

@@ -59,15 +59,21 @@ struct rtnl_request {
  */
 int rtnl_survey(const struct rtnl_request *request, struct connectivity *ret_connectivity);
 
+/* Which routes a dump is to tell of. */
+struct rtnl_route_filter {
+	uint8_t type;     /* RTN_* */
+	uint8_t protocol; /* RTPROT_*, RTPROT_UNSPEC: any */
+};
+
 /*
- * All unicast routes of one family, counting or not, and of one protocol (RTPROT_UNSPEC: any), in parts: the dump
- * stays open between two reads, on a socket of its own that belongs to the namespace in which it was opened, wherever
- * the thread is then. What the request points to has to stay; of its policy nothing matters here.
+ * All routes of one family that the filter is for, counting or not, in parts: the dump stays open between two reads,
+ * on a socket of its own that belongs to the namespace in which it was opened, wherever the thread is then. What the
+ * request points to has to stay; of its policy nothing matters here.
  */
 struct rtnl_routes;
 
-int rtnl_routes_open(const struct rtnl_request *request, enum sieve_family family, uint8_t protocol,
-		     struct rtnl_routes **ret_routes);
+int rtnl_routes_open(const struct rtnl_request *request, enum sieve_family family,
+		     const struct rtnl_route_filter *filter, struct rtnl_routes **ret_routes);
 void rtnl_routes_close(struct rtnl_routes *routes); /* NULL is fine */
 
 /* Returns 0 to go on, 1 to leave the dump, or -errno. */

@@ -43,14 +43,14 @@ unsigned char rtnl_address_family(enum sieve_family family)
 	return family == SIEVE_IPV4 ? AF_INET : AF_INET6;
 }
 
-struct nlmsghdr *rtnl_route_request(void *buffer, enum sieve_family family, uint8_t protocol)
+struct nlmsghdr *rtnl_route_request(void *buffer, enum sieve_family family, const struct rtnl_route_filter *filter)
 {
 	struct nlmsghdr *request = netlink_dump_request(buffer, RTM_GETROUTE);
 	struct rtmsg *header = mnl_nlmsg_put_extra_header(request, sizeof(*header));
 
 	header->rtm_family = rtnl_address_family(family);
-	header->rtm_type = RTN_UNICAST;
-	header->rtm_protocol = protocol;
+	header->rtm_type = filter->type;
+	header->rtm_protocol = filter->protocol;
 	return request;
 }
 

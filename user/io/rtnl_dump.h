@@ -25,12 +25,12 @@ unsigned int device_cache_traits(void *context, uint32_t ifindex);
 
 unsigned char rtnl_address_family(enum sieve_family family);
 
-/* For the unicast routes of one family and protocol (RTPROT_UNSPEC: any). The buffer has room for struct rtmsg. */
-struct nlmsghdr *rtnl_route_request(void *buffer, enum sieve_family family, uint8_t protocol);
+/* For the routes of one family. The buffer has room for struct rtmsg. */
+struct nlmsghdr *rtnl_route_request(void *buffer, enum sieve_family family, const struct rtnl_route_filter *filter);
 
 /*
  * Decode what such a dump says. 1, or 0 for a route of another family, as a kernel without IPv6 answers with: those
- * of every other one. Which protocols come has to be looked at likewise.
+ * of every other one. Which types and protocols come has to be looked at likewise.
  */
 int rtnl_route_decode(const struct nlmsghdr *message, enum sieve_family family, const struct devices *devices,
 		      struct route *ret_route);

@@ -9,7 +9,7 @@
 struct rtnl_routes {
 	struct rtnl_request request;
 	enum sieve_family family;
-	uint8_t protocol;
+	struct rtnl_route_filter filter;
 	struct netlink_dumps dumps;
 	struct device_cache devices;
 	uint64_t left_ns; /* of what all reads together may take */
@@ -23,8 +23,8 @@ struct reading {
 	void *data;
 };
 
-int rtnl_routes_open(const struct rtnl_request *request, enum sieve_family family, uint8_t protocol,
-		     struct rtnl_routes **ret_routes)
+int rtnl_routes_open(const struct rtnl_request *request, enum sieve_family family,
+		     const struct rtnl_route_filter *filter, struct rtnl_routes **ret_routes)
 {
 	_Alignas(struct nlmsghdr) char buffer[NLMSG_SPACE(sizeof(struct rtmsg))];
 	struct rtnl_routes *routes = calloc(1, sizeof(*routes));
@@ -34,7 +34,7 @@ int rtnl_routes_open(const struct rtnl_request *request, enum sieve_family famil
 		return -ENOMEM;
 	routes->request = *request;
 	routes->family = family;
-	routes->protocol = protocol;
+	routes->filter = *filter;
 	routes->devices = (struct device_cache){ .dumps = &routes->dumps, .request = &routes->request };
 	routes->left_ns = request->budget_ns ? request->budget_ns : NETLINK_DUMP_SECONDS * CLOCK_SECOND_NS;
 	r = netlink_dumps_open(&routes->dumps, routes->left_ns);
@@ -42,7 +42,7 @@ int rtnl_routes_open(const struct rtnl_request *request, enum sieve_family famil
 		free(routes);
 		return r;
 	}
-	r = netlink_dumps_begin(&routes->dumps, rtnl_route_request(buffer, family, protocol));
+	r = netlink_dumps_begin(&routes->dumps, rtnl_route_request(buffer, family, filter));
 	if (r < 0) {
 		rtnl_routes_close(routes);
 		return r;
@@ -68,7 +68,9 @@ static int take_route(const struct nlmsghdr *message, void *data)
 
 	if (r <= 0)
 		return r;
-	if (routes->protocol != RTPROT_UNSPEC && route.protocol != routes->protocol)
+	if (route.type != routes->filter.type)
+		return 0;
+	if (routes->filter.protocol != RTPROT_UNSPEC && route.protocol != routes->filter.protocol)
 		return 0;
 	return reading->callback(&route, reading->data);
 }

@@ -65,10 +65,11 @@ static int dump(const struct nlmsghdr *request, uint16_t answer, netlink_handler
 static int survey_routes(struct survey *survey, enum sieve_family family, uint8_t protocol)
 {
 	_Alignas(struct nlmsghdr) char buffer[NLMSG_SPACE(sizeof(struct rtmsg))];
+	const struct rtnl_route_filter filter = { .type = RTN_UNICAST, .protocol = protocol };
 
 	survey->family = family;
 	survey->protocol = protocol;
-	return dump(rtnl_route_request(buffer, family, protocol), RTM_NEWROUTE, take_route, survey);
+	return dump(rtnl_route_request(buffer, family, &filter), RTM_NEWROUTE, take_route, survey);
 }
 
 static int survey_addresses(struct survey *survey, enum sieve_family family)
