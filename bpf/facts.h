@@ -218,16 +218,34 @@ static __always_inline __u64 sender_cgroup(struct __sk_buff *skb, struct sieve_l
 }
 
 /*
+ * Did the controller find a server in lookup->my_cgroup, on whatever address? One on loopback alone has its clients
+ * here, where they are filtered themselves: so nothing is cut of what it may store, but its queries may be answered.
+ */
+static __always_inline bool is_listed_server(enum direction direction, struct sieve_lookup *lookup)
+{
+	const __u32 kinds = direction == TO_SERVER ? SIEVE_SERVER_OTHERS : SIEVE_SERVER_OTHERS | SIEVE_SERVER_LOOPBACK;
+	const struct cgroup *cgroup = (const struct cgroup *)lookup->my_cgroup;
+	const __u32 *found;
+
+	lookup->id = BPF_CORE_READ(cgroup, kn, id);
+	SIEVE_FORGET();
+	found = bpf_map_lookup_elem(&servers, &lookup->id);
+	return found && *found & kinds;
+}
+
+/*
  * Does lookup->my_cgroup hold a socket that serves a DNS port on our address, which is the source of a query or the
- * destination of a response? Then the query may be asked for a client that has the family which this host lacks.
+ * destination of a response, or is it listed? Then the query may be asked for a client that has the family which this
+ * host lacks. The look at the sockets themselves is up to date at any time; it finds those for all addresses.
  */
 static __always_inline __u32 server_facts(struct __sk_buff *skb, const struct sieve_packet *packet,
 					  enum direction direction, struct sieve_lookup *lookup)
 {
 	struct bpf_sock_tuple *tuple = &lookup->tuple;
 	const __u32 ours = direction == TO_SERVER ? 0 : 1, theirs = 1 - ours;
-	__u32 size, facts = 0;
+	__u32 size, facts = is_listed_server(direction, lookup) ? SIEVE_FACT_SERVES_OTHERS : 0;
 
+	SIEVE_FORGET();
 	SIEVE_UNROLLED
 	for (int i = 0; i < SIEVE_PORTS_MAX; i++) {
 		struct bpf_sock *server;

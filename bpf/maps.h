@@ -14,6 +14,7 @@
  */
 #define SIEVE_NETNS_MAX 2048 /* what is used unless the loader sets another number */
 #define SIEVE_CGROUPS_MAX 2048
+#define SIEVE_SERVERS_MAX 1024
 #define SIEVE_NAMES_MAX 16384
 #define SIEVE_ANNOUNCED_MAX 4096
 
@@ -50,7 +51,8 @@ struct sieve_packet {
 struct sieve_lookup {
 	struct bpf_sock_tuple tuple;
 	void *socket;
-	__u64 my_cgroup, their_cgroup;
+	__u64 my_cgroup, their_cgroup; /* addresses */
+	__u64 id;                      /* of my_cgroup */
 };
 
 /* What one run of a program works on. */
@@ -87,6 +89,14 @@ struct {
 	__type(key, __u64);
 	__type(value, __u32);
 } cgroups SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SIEVE_SERVERS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, __u32);
+} servers SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

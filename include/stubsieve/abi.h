@@ -139,6 +139,16 @@ enum sieve_cgroup {
 };
 
 /*
+ * Map `servers` (hash): key __u64, the cgroup2 id of a cgroup in which a UDP socket is bound to a configured port;
+ * value __u32, a set of enum sieve_server: on which addresses. Written by the controller, which looks at all sockets
+ * from time to time. In what such a cgroup receives nothing is cut; what it asks passes where SIEVE_SERVER_OTHERS is set.
+ */
+enum sieve_server {
+	SIEVE_SERVER_OTHERS = 1 << 0,   /* some address that is not loopback, or the wildcard: it can have clients elsewhere */
+	SIEVE_SERVER_LOOPBACK = 1 << 1, /* an address of loopback, or lo alone */
+};
+
+/*
  * Map `names` (hash): key __u64, the hash of a suffix (bpf/suffix.h); value __u32, a set of enum
  * sieve_name. Written by the controller.
  */
@@ -178,7 +188,7 @@ struct sieve_policy {
 	__u8 whole_host;              /* 1: every cgroup is in scope but the exempt ones */
 	__u8 dnssec_answer;           /* 1: queries with DO=1 are answered too */
 	__u8 extended_error;          /* 1: answers carry RFC 8914 EDE 17 where the query had OPT */
-	__u8 filter_servers;          /* 1: do not look for a DNS server in the sender's cgroup */
+	__u8 filter_servers;          /* 1: do not look for a DNS server in a socket's cgroup */
 	__u8 gateway_answers_a;       /* 1: no client has a NAT64 prefix from this router's own advertisements */
 	__u8 reserved[1];
 };

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What the decision knows of the state and the policy, as the programs find it in maps and in the kernel. */
+#include "error.h" /* before cmocka's macro of the name fail */
 #include "harness.h"
 
+#include <limits.h>
 #include <net/route.h>
+
+#include "mounts.h"
 
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71 /* Linux 5.14 */
@@ -431,6 +435,64 @@ static void suffixes_are_found_with_the_bits_of_their_keys_and_not_without(void 
 	check_message("a key without its bit", &name_pairs[0].exempt, &answer, 0);
 }
 
+/* The cgroup of this process, in which the socket of a test run's packet is as well. */
+static __u64 own_cgroup_id(void)
+{
+	char mount[PATH_MAX], path[PATH_MAX], whole[2 * PATH_MAX];
+	struct error error;
+	struct stat self;
+
+	assert_int_equal(mounts_find_cgroup2(mount, sizeof(mount), &error), 0);
+	assert_true(mounts_cgroup_of(getpid(), path, sizeof(path)));
+	snprintf(whole, sizeof(whole), "%s%s", mount, path);
+	assert_int_equal(stat(whole, &self), 0);
+	return self.st_ino;
+}
+
+static void list_server(__u64 cgroup, __u32 kinds)
+{
+	assert_int_equal(bpf_map_update_elem(bpf_map__fd(filter.skel->maps.servers), &cgroup, &kinds, BPF_ANY), 0);
+}
+
+/* What this host's own sockets ask; what is asked by clients behind a gateway has nothing to do with it. */
+static void expect_serves_others(const char *phrase)
+{
+	struct outcome outcome;
+	struct message answer;
+	struct packet packet;
+
+	for (int version = 4; version <= 6; version += 2)
+		for (enum hook hook = 0; hook < HOOKS; hook++) {
+			usual_query(version, SIEVE_IPV6, &packet, &answer);
+			run_packet(&filter, hook, tap_ifindex, &packet, &outcome);
+			if (hook == HOOK_GATEWAY)
+				check_answered(phrase, tap_ifindex, &packet, &answer, SIEVE_IPV6, &outcome);
+			else
+				check_passed(phrase, hook, &packet, &outcome, SIEVE_REASON_serves_others);
+		}
+}
+
+static void what_a_listed_server_asks_passes_unless_it_serves_loopback_alone(void **state)
+{
+	struct sieve_policy policy = usual_policy();
+	__u64 own = own_cgroup_id();
+
+	(void)state;
+	list_server(own + 1, SIEVE_SERVER_OTHERS);
+	list_server(own - 1, SIEVE_SERVER_OTHERS);
+	expect_answered("servers in other cgroups", &filter, SIEVE_IPV6);
+	list_server(own, SIEVE_SERVER_OTHERS);
+	expect_serves_others("a server for others");
+	list_server(own, SIEVE_SERVER_LOOPBACK);
+	expect_answered("a server on loopback", &filter, SIEVE_IPV6);
+	list_server(own, SIEVE_SERVER_OTHERS | SIEVE_SERVER_LOOPBACK);
+	expect_serves_others("a server on loopback, and for others");
+	policy.filter_servers = 1;
+	reload(&policy);
+	list_server(own, SIEVE_SERVER_OTHERS);
+	expect_answered("filter-servers", &filter, SIEVE_IPV6);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, load_usual, unload)
 
 int main(void)
@@ -453,6 +515,7 @@ int main(void)
 		TEST(what_is_said_of_any_suffix_of_a_name_holds),
 		TEST(a_suffix_counts_only_at_a_depth_of_the_policy),
 		TEST(suffixes_are_found_with_the_bits_of_their_keys_and_not_without),
+		TEST(what_a_listed_server_asks_passes_unless_it_serves_loopback_alone),
 	};
 
 	return cmocka_run_group_tests(tests, enter_namespace, NULL);

@@ -299,6 +299,32 @@ static void what_a_server_receives_is_for_its_clients(void **state)
 	}
 }
 
+static void list_server(const char *cgroup, __u32 kinds)
+{
+	__u64 id = cgroup_id(cgroup);
+
+	assert_int_equal(bpf_map_update_elem(bpf_map__fd(filter.skel->maps.servers), &id, &kinds, BPF_ANY), 0);
+}
+
+/* No server has a socket here: the controller has seen it on another address, or in another namespace. */
+static void what_a_listed_server_receives_stays_whole(void **state)
+{
+	struct sieve_policy policy = usual_policy();
+
+	(void)state;
+	list_server(other, SIEVE_SERVER_OTHERS | SIEVE_SERVER_LOOPBACK);
+	expect_in("a server in another cgroup", scope, SIEVE_RESPONSE_NONE);
+	list_server(scope, SIEVE_SERVER_OTHERS);
+	expect_in("a server for others", scope, SIEVE_RESPONSE_serves_others);
+	expect_in("in a cgroup below that of a server", exempt, SIEVE_RESPONSE_NONE);
+	list_server(scope, SIEVE_SERVER_LOOPBACK);
+	expect_in("a server on loopback", scope, SIEVE_RESPONSE_serves_others);
+	policy.filter_servers = 1;
+	load_results(&policy);
+	list_server(scope, SIEVE_SERVER_OTHERS | SIEVE_SERVER_LOOPBACK);
+	expect_in("filter-servers", scope, SIEVE_RESPONSE_NONE);
+}
+
 /* Not a stub's response: a program that has nothing to do with DNS gets datagrams from port 53. */
 static void other_programs_keep_what_they_are_sent(void **state)
 {
@@ -341,6 +367,7 @@ int main(void)
 		TEST(the_whole_host_is_in_scope_but_who_is_exempt),
 		TEST(levels_that_are_not_in_use_are_not_looked_at),
 		TEST(what_a_server_receives_is_for_its_clients),
+		TEST(what_a_listed_server_receives_stays_whole),
 		TEST(other_programs_keep_what_they_are_sent),
 	};
 
