@@ -166,6 +166,20 @@ static void print_cgroup(const json_t *entry)
 								       " (not attached)");
 }
 
+/* Where DNS servers are; not with `filter-servers`, which does not look for them. */
+static void print_server(const json_t *entry)
+{
+	const char *path = json_string_value(json_object_get(entry, "path"));
+
+	printf("  DNS server in cgroup ");
+	if (path)
+		printf("%s", path);
+	else
+		printf("%" JSON_INTEGER_FORMAT " (its id)", json_integer_value(json_object_get(entry, "id")));
+	puts(json_is_true(json_object_get(entry, "others")) ? ": its queries pass" :
+							      ", on loopback alone: what it is sent stays whole");
+}
+
 static void print_text(const json_t *status)
 {
 	const json_t *cgroups = json_object_get(status, "cgroups"), *entry;
@@ -181,6 +195,8 @@ static void print_text(const json_t *status)
 	print_config(json_object_get(status, "config"));
 	if (json_is_true(json_object_get(status, "netns_full")))
 		puts("  no more network namespaces are followed: the queries of others pass (max-netns, or the limit of open files)");
+	json_array_foreach(json_object_get(status, "servers"), i, entry)
+		print_server(entry);
 	json_array_foreach(json_object_get(status, "netns"), i, entry)
 		print_netns(entry);
 	print_counters(json_object_get(status, "counters"), "queries");

@@ -244,6 +244,26 @@ static json_t *namespaces_json(struct namespaces *namespaces)
 	return array;
 }
 
+/* The cgroups that hold DNS servers. */
+static json_t *servers_json(const struct controller *controller)
+{
+	const struct server_set *all = &controller->namespaces.servers.all;
+	json_t *array = json_array();
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < all->count; i++) {
+		const struct server *server = &all->servers[i];
+		bool has_path = mounts_cgroup_by_id(controller->scope.mount_fd, server->cgroup, path, sizeof(path));
+
+		json_array_append_new(array, json_pack("{s:o, s:I, s:b, s:b}", "path",
+						       has_path ? json_text(path) : json_null(), "id",
+						       (json_int_t)server->cgroup, "others",
+						       (server->kinds & SIEVE_SERVER_OTHERS) != 0, "loopback",
+						       (server->kinds & SIEVE_SERVER_LOOPBACK) != 0));
+	}
+	return array;
+}
+
 static json_t *cgroups_json(const struct scope *scope)
 {
 	json_t *array = json_array();
@@ -280,6 +300,7 @@ json_t *status_json(struct controller *controller)
 	set(object, "netns_full", json_boolean(controller->namespaces.is_refusing));
 	set(object, "netns_refused", json_integer((json_int_t)controller->namespaces.refused));
 	set(object, "cgroups", cgroups_json(&controller->scope));
+	set(object, "servers", servers_json(controller));
 	set(object, "counters", counters_json(counters));
 	if (controller->config->results == CONFIG_RESULTS_COVERED)
 		set(object, "responses", responses_json(counters));

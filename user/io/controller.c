@@ -24,6 +24,7 @@
 #include "instance.h"
 #include "netns.h"
 #include "remove.h"
+#include "server_turns.h"
 
 #define BEAT_NS CLOCK_SECOND_NS
 #define QUESTION_MAX 512 /* with a domain name */
@@ -230,8 +231,10 @@ static int tidy(struct controller *controller, struct error *error)
 	r = scope_publish(&controller->scope, false);
 	if (r == 0)
 		r = programs_forget_other_netns(controller->programs, is_followed, controller);
-	if (r == 0)
+	if (r == 0) {
 		coverage_turns_sweep(&controller->namespaces);
+		server_turns_publish(&controller->namespaces);
+	}
 	return r < 0 ? fail(error, -r, "cannot write the maps in %s: %s", pin_dir, strerror(-r)) : 0;
 }
 
@@ -330,6 +333,7 @@ static void beat(struct controller *controller, uint64_t now)
 	if (scope_refresh(&controller->scope))
 		namespaces_scan(&controller->namespaces);
 	namespaces_check_members(&controller->namespaces);
+	server_turns_beat(&controller->namespaces);
 	controller->next_beat = now + beat_interval(controller);
 }
 

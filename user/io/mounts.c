@@ -11,6 +11,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 
@@ -21,6 +22,44 @@ static bool is_on(const char *path, unsigned long magic)
 	struct statfs fs;
 
 	return statfs(path, &fs) == 0 && (unsigned long)fs.f_type == magic;
+}
+
+/* As the kernel has it; 0: it cannot be read, or does not fit. */
+static size_t path_of(int fd, char *ret_path, size_t size)
+{
+	char link[64];
+	ssize_t length;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	length = readlink(link, ret_path, size);
+	if (length <= 0 || (size_t)length >= size)
+		return 0;
+	ret_path[length] = '\0';
+	return (size_t)length;
+}
+
+#define FILEID_KERNFS 0xfe /* include/linux/exportfs.h */
+
+bool mounts_cgroup_by_id(int mount_fd, uint64_t id, char *ret_path, size_t size)
+{
+	struct {
+		struct file_handle handle;
+		uint64_t id;
+	} name = { .handle = { .handle_bytes = sizeof(id), .handle_type = FILEID_KERNFS } };
+	char mount[PATH_MAX], path[PATH_MAX];
+	_cleanup_close_ int fd = -1;
+	struct stat status;
+	size_t length;
+
+	memcpy(name.handle.f_handle, &id, sizeof(id));
+	fd = open_by_handle_at(mount_fd, &name.handle, O_PATH | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &status) < 0 || status.st_nlink == 0)
+		return false;
+	length = path_of(mount_fd, mount, sizeof(mount));
+	if (length == 0 || path_of(fd, path, sizeof(path)) == 0 || strncmp(path, mount, length) != 0)
+		return false;
+	snprintf(ret_path, size, "%s", path[length] ? &path[length] : "/");
+	return true;
 }
 
 bool mounts_is_bpffs(const char *path)

@@ -35,6 +35,12 @@ int mounts_find_cgroup(const char *path, struct cgroup *ret_cgroup, int *ret_fd,
 /* The path of a process' cgroup from the hierarchy's root, as /proc/PID/cgroup tells it. */
 bool mounts_cgroup_of(pid_t pid, char *ret_path, size_t size);
 
+/*
+ * The path of the cgroup with this id, likewise; `mount_fd` is of the hierarchy. It takes CAP_DAC_READ_SEARCH. False:
+ * it cannot be told, or the cgroup is gone.
+ */
+bool mounts_cgroup_by_id(int mount_fd, uint64_t id, char *ret_path, size_t size);
+
 /* Is there a bpffs at this path? */
 bool mounts_is_bpffs(const char *path);
 

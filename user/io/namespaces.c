@@ -15,6 +15,7 @@
 #include "clock.h"
 #include "coverage_turns.h"
 #include "netns.h"
+#include "server_turns.h"
 
 /* Namespaces are opened for so long before routes are read again, and then for half of the time at most. */
 #define ADMISSION_NS (5 * CLOCK_MILLISECOND_NS)
@@ -136,6 +137,7 @@ static void free_follower(const struct namespaces *namespaces, struct follower *
 	if (follower->namespace.monitor)
 		unwatch(namespaces, rtnl_monitor_fd(follower->namespace.monitor));
 	namespace_close(&follower->namespace);
+	server_set_free(&follower->servers);
 	cleanup_close(&follower->netns_fd);
 	free(follower);
 }
@@ -168,6 +170,7 @@ static int open_follower(struct namespaces *namespaces, int netns_fd, struct fol
 		return r;
 	}
 	namespaces->opened++;
+	server_turns_open(namespaces, follower);
 	*ret_follower = follower;
 	return 0;
 }
@@ -222,6 +225,7 @@ static void let_go(struct namespaces *namespaces, struct follower *follower)
 		namespace_withdraw(&follower->namespace);
 	remove_place(namespaces, place);
 	namespaces->is_refusing = false; /* there is room again */
+	server_turns_forget(namespaces, follower);
 	namespaces_leave(namespaces);
 	free_follower(namespaces, follower);
 }
@@ -421,6 +425,7 @@ void namespaces_close(struct namespaces *namespaces)
 		free_follower(namespaces, namespaces->followers[i]);
 	free(namespaces->followers);
 	free(namespaces->announced);
+	server_set_free(&namespaces->servers.all);
 	*namespaces = (struct namespaces){};
 }
 
@@ -558,8 +563,10 @@ static void check_completion(struct namespaces *namespaces)
 
 static void work_in(struct namespaces *namespaces, struct follower *follower)
 {
-	if (namespaces_enter(namespaces, follower) == 0)
-		namespace_work(&follower->namespace, clock_monotonic_ns());
+	if (namespaces_enter(namespaces, follower) < 0)
+		return;
+	namespace_work(&follower->namespace, clock_monotonic_ns());
+	server_turns_work(namespaces, follower);
 }
 
 /*

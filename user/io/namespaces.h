@@ -17,6 +17,7 @@
 #include "namespace.h"
 #include "programs.h"
 #include "scope.h"
+#include "server.h"
 
 /* A namespace, and by what it is held. */
 struct follower {
@@ -25,6 +26,8 @@ struct follower {
 	pid_t member; /* a thread that is in it; 0: our own, or one that is held by its name alone */
 	int member_fd; /* pidfd of the member's process, -1 if there is none */
 	bool is_orphan; /* the member is gone: look for another */
+	struct server_set servers; /* server_turns.h: of the last look */
+	uint64_t servers_seen_at;
 };
 
 struct namespaces {
@@ -55,6 +58,11 @@ struct namespaces {
 		bool is_sweeping;
 		struct coverage_map_sweep sweep;
 	} turns; /* coverage_turns.h */
+	struct {
+		struct server_set all;      /* what is published */
+		bool is_published;          /* ... without an error */
+		uint64_t own_at, others_at; /* no look before */
+	} servers; /* server_turns.h */
 };
 
 /* Which of its descriptors became readable, as data of epoll_event; anything else is not of namespaces. */

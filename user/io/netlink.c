@@ -142,9 +142,9 @@ static int take_answers(struct netlink_dumps *dumps, const struct taker *taker, 
 	}
 }
 
-static int open_socket(int *ret_fd)
+static int open_socket(int protocol, int *ret_fd)
 {
-	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
 	int on = 1;
 
 	if (fd < 0)
@@ -171,15 +171,21 @@ static int make_ready(struct netlink_dumps *dumps)
 	if (!dumps->is_busy || is_over(dumps))
 		return 0;
 	close(take_fd(&dumps->fd));
-	return open_socket(&dumps->fd);
+	return open_socket(dumps->protocol, &dumps->fd);
 }
 
 int netlink_dumps_open(struct netlink_dumps *ret_dumps, uint64_t budget_ns)
 {
+	return netlink_dumps_open_as(ret_dumps, NETLINK_ROUTE, budget_ns);
+}
+
+int netlink_dumps_open_as(struct netlink_dumps *ret_dumps, int protocol, uint64_t budget_ns)
+{
 	struct netlink_dumps dumps = {
+		.protocol = protocol,
 		.deadline = clock_thread_cpu_ns() + (budget_ns ? budget_ns : NETLINK_DUMP_SECONDS * CLOCK_SECOND_NS),
 	};
-	int r = open_socket(&dumps.fd);
+	int r = open_socket(protocol, &dumps.fd);
 
 	if (r < 0)
 		return r;

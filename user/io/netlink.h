@@ -37,6 +37,7 @@ typedef int (*netlink_handler)(const struct nlmsghdr *message, void *data);
  */
 struct netlink_dumps {
 	int fd;            /* for netdevice(7), too, as any socket is; a dump may put another in its place */
+	int protocol;      /* NETLINK_ROUTE, or another one of netlink(7) */
 	bool is_busy;      /* the last dump was left before its end */
 	uint64_t deadline; /* of all dumps, CLOCK_THREAD_CPUTIME_ID, ns: a busy machine does not make them long */
 };
@@ -45,6 +46,7 @@ struct netlink_dumps {
 #define NETLINK_DUMP_SECONDS 5
 
 int netlink_dumps_open(struct netlink_dumps *ret_dumps, uint64_t budget_ns); /* 0: NETLINK_DUMP_SECONDS */
+int netlink_dumps_open_as(struct netlink_dumps *ret_dumps, int protocol, uint64_t budget_ns);
 void netlink_dumps_close(struct netlink_dumps *dumps);
 
 /*

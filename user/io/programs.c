@@ -27,8 +27,8 @@ struct programs {
 	int cpus;
 };
 
-const char *const programs_pin_names[] = { "netns", "cgroups", "names", "heartbeat", "counters", "events", "coverage",
-					    NULL };
+const char *const programs_pin_names[] = { "netns",     "cgroups",  "servers", "names",
+					    "heartbeat", "counters", "events",  "coverage", NULL };
 
 /* What libbpf last complained of, to be quoted in an error. */
 static char complaint[256];
@@ -307,6 +307,11 @@ int programs_results_fd(const struct programs *programs)
 int programs_coverage_fd(const struct programs *programs)
 {
 	return bpf_map__autocreate(programs->skeleton->maps.coverage) ? bpf_map__fd(programs->skeleton->maps.coverage) : -1;
+}
+
+int programs_servers_fd(const struct programs *programs)
+{
+	return bpf_map__fd(programs->skeleton->maps.servers);
 }
 
 /* "NAME-VERSION", of any version. */
