@@ -32,12 +32,14 @@ static void add_all(struct server_set *all, const struct server_set *set, size_t
 static void unite(const struct namespaces *namespaces, struct server_set *ret_all)
 {
 	const struct follower *own = namespaces_find(namespaces, namespaces->own);
+	size_t most;
 
 	*ret_all = (struct server_set){};
 	if (own)
 		add_all(ret_all, &own->servers, OWN_MOST);
+	most = ret_all->count + OTHERS_MOST;
 	for (size_t i = 0; i < namespaces->count; i++)
-		add_all(ret_all, &namespaces->followers[i]->servers, OWN_MOST + OTHERS_MOST);
+		add_all(ret_all, &namespaces->followers[i]->servers, most);
 }
 
 void server_turns_publish(struct namespaces *namespaces)
