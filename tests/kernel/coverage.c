@@ -878,6 +878,31 @@ static void without_room_in_the_map_every_address_stays(void **state)
 	assert_int_equal(read_listed(2, SIEVE_IPV4, NULL, 0), 1);
 }
 
+/* Any user can make namespaces with routes; the controller's own has its half of the map all the same. */
+static void other_namespaces_share_what_the_own_one_leaves_them(void **state)
+{
+	struct coverage_quota *quota = programs_coverage_quota(programs);
+
+	(void)state;
+	assert_int_equal(quota->most, COVERAGE_OTHERS_MAX);
+	quota->most = 5;
+	quota->used = 3; /* of another one */
+	add("2001:db8:1::/48 2001:db8:3::/48");
+	open_as(false);
+	work_until_idle();
+	assert_covered(SIEVE_IPV6, "2001:db8:1::/48 2001:db8:3::/48");
+	assert_int_equal(quota->used, 5);
+	add("2001:db8:5::/48");
+	work_until_idle();
+	assert_all(SIEVE_IPV6, LISTING_MAP_FULL);
+	assert_int_equal(quota->used, 3);
+	namespace_remove(&namespace);
+	namespace_close(&namespace);
+	open_namespace();
+	assert_covered(SIEVE_IPV6, "2001:db8:1::/48 2001:db8:3::/48 2001:db8:5::/48");
+	assert_int_equal(quota->used, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -915,6 +940,7 @@ int main(void)
 		TEST(under_a_storm_looks_keep_their_distance),
 		TEST(where_all_results_stay_there_is_nothing_of_it),
 		TEST(without_room_in_the_map_every_address_stays),
+		TEST(other_namespaces_share_what_the_own_one_leaves_them),
 #undef TEST
 	};
 

@@ -160,6 +160,44 @@ static void without_room_it_is_as_before(void **state)
 	coverage_list_free(&other);
 }
 
+/* What is on its way counts until it is gone; who has no quota is not held up by it. */
+static void lists_with_a_quota_have_no_more_than_that(void **state)
+{
+	struct coverage_quota quota = { .most = 800 };
+	struct coverage_place one = place(NETNS, UINT64_MAX), other = place(NETNS + 1, UINT64_MAX);
+	struct coverage_list list, second, free;
+
+	(void)state;
+	one.quota = other.quota = &quota;
+	coverage_list_init(&list, SIEVE_IPV4);
+	coverage_list_init(&second, SIEVE_IPV4);
+	coverage_list_init(&free, SIEVE_IPV4);
+	aim(&list, 0, 500);
+	assert_int_equal(coverage_list_add(&list, &one), 0);
+	coverage_list_remove(&list, &one);
+	assert_int_equal(quota.used, 500);
+	aim(&second, 0, 301);
+	assert_int_equal(coverage_list_add(&second, &other), -ENOSPC);
+	coverage_list_remove(&second, &other);
+	assert_int_equal(count_entries(NETNS + 1), 0);
+	assert_int_equal(quota.used, 500);
+	aim(&second, 0, 300); /* which just fits */
+	assert_int_equal(coverage_list_add(&second, &other), 0);
+	coverage_list_remove(&second, &other);
+	assert_int_equal(quota.used, 800);
+	aim(&free, 0, 1000);
+	move_all(&free, NETNS + 2);
+	aim(&list, 100, 400); /* what goes makes room, what stays needs none */
+	assert_int_equal(coverage_list_add(&list, &one), 0);
+	coverage_list_remove(&list, &one);
+	assert_int_equal(quota.used, 700);
+	coverage_list_withdraw(&list, &one);
+	coverage_list_withdraw(&second, &other);
+	assert_int_equal(quota.used, 0);
+	assert_holds(NETNS + 2, 0, 1000);
+	coverage_list_free(&free);
+}
+
 static void whatever_is_on_its_way_all_of_it_can_be_withdrawn(void **state)
 {
 	const struct coverage_place none = place(NETNS, 0);
@@ -225,6 +263,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_missing_comes_before_what_is_too_much_goes, fresh_map, close_map),
 		cmocka_unit_test_setup_teardown(it_goes_on_where_the_time_was_over, fresh_map, close_map),
 		cmocka_unit_test_setup_teardown(without_room_it_is_as_before, fresh_map, close_map),
+		cmocka_unit_test_setup_teardown(lists_with_a_quota_have_no_more_than_that, fresh_map, close_map),
 		cmocka_unit_test_setup_teardown(whatever_is_on_its_way_all_of_it_can_be_withdrawn, fresh_map, close_map),
 		cmocka_unit_test_setup_teardown(a_sweep_takes_what_is_not_to_stay_and_nothing_else, fresh_map, close_map),
 	};

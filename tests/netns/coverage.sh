@@ -195,6 +195,7 @@ figures "routes that join"
 # A namespace that goes takes its prefixes along.
 ip -n "$LAB-server" -6 route add 2001:db8:9::/48 dev s0
 ip -n "$LAB-server" addr add 198.51.100.1/24 dev s0
+ip -n "$LAB-server" route add default dev s0 # without which IPv6 would not be listed
 has_others() { [[ $(map count) != *others=0 ]]; }
 has_none() { [[ $(map count) == *others=0 ]]; }
 lab_until 5 has_others || not_ok "another namespace has a list" "$(map count)"

@@ -59,6 +59,16 @@ static size_t limit_of(const struct coverage *coverage)
 	return coverage->is_own ? COVERAGE_OWN_MAX : COVERAGE_OTHER_MAX;
 }
 
+static struct coverage_place place_of(const struct coverage *coverage, uint64_t until)
+{
+	return (struct coverage_place){
+		.fd = programs_coverage_fd(coverage->programs),
+		.netns = coverage->netns,
+		.until = until,
+		.quota = coverage->is_own ? NULL : programs_coverage_quota(coverage->programs),
+	};
+}
+
 static uint64_t later(uint64_t one, uint64_t other)
 {
 	return one > other ? one : other;
@@ -126,7 +136,7 @@ static void has_no_room(struct coverage *coverage, enum sieve_family family, int
 static bool move(struct coverage *coverage, enum sieve_family family, const struct sieve_netns *published,
 		 uint64_t until)
 {
-	const struct coverage_place place = { programs_coverage_fd(coverage->programs), coverage->netns, until };
+	const struct coverage_place place = place_of(coverage, until);
 	struct coverage_family *it = &coverage->family[family];
 	int r;
 
@@ -337,7 +347,7 @@ uint64_t coverage_due(const struct coverage *coverage)
 
 void coverage_withdraw(struct coverage *coverage)
 {
-	const struct coverage_place place = { .fd = programs_coverage_fd(coverage->programs), .netns = coverage->netns };
+	const struct coverage_place place = place_of(coverage, 0);
 
 	for (int family = 0; family < SIEVE_FAMILIES; family++)
 		coverage_list_withdraw(&coverage->family[family].list, &place);

@@ -21,7 +21,7 @@
 
 /*
  * So many prefixes of a family are listed; where there are more, every address stays. Fewer in a namespace that any
- * user can have made: the map has room for 64 such families beside what the controller's own namespace may have.
+ * user can have made; and all of these together have half of the map (COVERAGE_OTHERS_MAX).
  */
 #define COVERAGE_OWN_MAX 262144
 #define COVERAGE_OTHER_MAX 8192

@@ -87,14 +87,36 @@ static void enter_phase(struct coverage_list *list, enum coverage_phase phase)
 	list->walk = (struct prefix_walk){};
 }
 
+/* What is to go is counted until all of it has gone. */
+static bool take_quota(struct coverage_list *list, struct coverage_quota *quota, size_t count)
+{
+	if (!quota)
+		return true;
+	if (quota->used >= quota->most || count > quota->most - quota->used)
+		return false;
+	quota->used += count;
+	list->held += count;
+	return true;
+}
+
+static void settle_quota(struct coverage_list *list, struct coverage_quota *quota)
+{
+	if (!quota)
+		return;
+	quota->used -= list->held - list->listed.count;
+	list->held = list->listed.count;
+}
+
 int coverage_list_add(struct coverage_list *list, const struct coverage_place *place)
 {
 	struct prefix prefixes[BATCH];
 
 	do {
 		size_t count = prefix_set_missing(&list->target, &list->listed, &list->walk, prefixes, BATCH);
-		int r = count > 0 ? add(place->fd, place->netns, prefixes, count) : 0;
+		int r = 0;
 
+		if (count > 0)
+			r = take_quota(list, place->quota, count) ? add(place->fd, place->netns, prefixes, count) : -ENOSPC;
 		if (count == 0 || r < 0) {
 			enter_phase(list, r < 0 ? COVERAGE_UNDOING : COVERAGE_REMOVING);
 			return r;
@@ -127,6 +149,7 @@ void coverage_list_remove(struct coverage_list *list, const struct coverage_plac
 
 		if (count == 0) {
 			rest(list);
+			settle_quota(list, place->quota);
 			return;
 		}
 		take_out(place->fd, place->netns, prefixes, count);
@@ -135,9 +158,10 @@ void coverage_list_remove(struct coverage_list *list, const struct coverage_plac
 
 void coverage_list_withdraw(struct coverage_list *list, const struct coverage_place *place)
 {
-	struct coverage_place all = { .fd = place->fd, .netns = place->netns, .until = UINT64_MAX };
+	struct coverage_place all = *place;
 	struct prefix_set none = { .family = list->listed.family };
 
+	all.until = UINT64_MAX;
 	if (list->phase != COVERAGE_RESTING) {
 		enter_phase(list, COVERAGE_UNDOING);
 		coverage_list_remove(list, &all);

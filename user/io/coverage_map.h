@@ -26,7 +26,16 @@ struct coverage_list {
 	enum coverage_phase phase;
 	struct prefix_set listed, target; /* what is there when nothing is on its way, and what will be then */
 	struct prefix_walk walk;
+	size_t held; /* so many entries are counted in the quota for it: at least those that are there */
 };
+
+/* Entries of many lists together, and how many these may be. */
+struct coverage_quota {
+	size_t used, most;
+};
+
+/* Half of the map: so many of namespaces that any user can have made. The other half is the controller's own. */
+#define COVERAGE_OTHERS_MAX 524288
 
 void coverage_list_init(struct coverage_list *list, enum sieve_family family);
 void coverage_list_free(struct coverage_list *list); /* what is in the map stays */
@@ -39,11 +48,12 @@ struct coverage_place {
 	int fd;         /* of the map */
 	uint32_t netns; /* inode number of the namespace */
 	uint64_t until;
+	struct coverage_quota *quota; /* NULL: none */
 };
 
 /*
- * In COVERAGE_ADDING. 1: there is more; 0: all is there, COVERAGE_REMOVING comes next; -ENOSPC: the map is full, or
- * another -errno: COVERAGE_UNDOING comes next.
+ * In COVERAGE_ADDING. 1: there is more; 0: all is there, COVERAGE_REMOVING comes next; -ENOSPC: the map or the quota
+ * is full, or another -errno: COVERAGE_UNDOING comes next.
  */
 int coverage_list_add(struct coverage_list *list, const struct coverage_place *place);
 

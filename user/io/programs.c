@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "coverage_map.h"
 #include "stubsieve.skel.h"
 #include "suffix.h"
 
@@ -25,6 +26,7 @@ struct programs {
 	programs_event_callback callback;
 	void *callback_data;
 	int cpus;
+	struct coverage_quota coverage_quota;
 };
 
 const char *const programs_pin_names[] = { "netns",     "cgroups",  "servers", "names",
@@ -250,6 +252,7 @@ int programs_load(const struct programs_request *request, struct programs **ret_
 
 	if (!programs)
 		return fail(error, ENOMEM, "out of memory");
+	programs->coverage_quota.most = COVERAGE_OTHERS_MAX;
 	programs_silence_libbpf();
 	programs->skeleton = stubsieve_bpf__open();
 	if (!programs->skeleton)
@@ -302,6 +305,11 @@ int programs_gateway_fd(const struct programs *programs)
 int programs_results_fd(const struct programs *programs)
 {
 	return bpf_program__fd(programs->skeleton->progs.sieve_results);
+}
+
+struct coverage_quota *programs_coverage_quota(struct programs *programs)
+{
+	return &programs->coverage_quota;
 }
 
 int programs_coverage_fd(const struct programs *programs)

@@ -15,6 +15,7 @@
 #include "names.h"
 
 struct programs;
+struct coverage_quota;
 
 /* Keep libbpf from writing to stderr: errors are told once, by whoever knows what they mean. */
 void programs_silence_libbpf(void);
@@ -54,6 +55,9 @@ int programs_coverage_fd(const struct programs *programs);
 
 /* The map `servers`, for servers.h; owned likewise. */
 int programs_servers_fd(const struct programs *programs);
+
+/* What of it may be of namespaces other than the controller's own, for these to count in. */
+struct coverage_quota *programs_coverage_quota(struct programs *programs);
 
 /* Remove the pins of the maps in pin_dir, of whatever version. */
 int programs_unpin(const char *pin_dir, struct error *error);
