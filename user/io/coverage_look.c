@@ -8,32 +8,12 @@
 #include "clock.h"
 #include "route.h"
 
-/*
- * IPv6 first: what it has may answer for IPv4 whether there are router advertisements. What is the host's own comes
- * after the unicast routes of its family, and only if these do not cover all of it.
- */
-enum step { STEP_IPV6, STEP_IPV6_LOCAL, STEP_IPV6_ANYCAST, STEP_IPV4, STEP_IPV4_LOCAL, STEP_RA, STEP_END };
-
-static const struct {
-	enum sieve_family family;
-	struct rtnl_route_filter filter;
-} dumps[STEP_END] = {
-	[STEP_IPV6] = { SIEVE_IPV6, { .type = RTN_UNICAST } },
-	[STEP_IPV6_LOCAL] = { SIEVE_IPV6, { .type = RTN_LOCAL } },
-	[STEP_IPV6_ANYCAST] = { SIEVE_IPV6, { .type = RTN_ANYCAST } },
-	[STEP_IPV4] = { SIEVE_IPV4, { .type = RTN_UNICAST } },
-	[STEP_IPV4_LOCAL] = { SIEVE_IPV4, { .type = RTN_LOCAL } },
-	[STEP_RA] = { SIEVE_IPV6, { .type = RTN_UNICAST, .protocol = RTPROT_RA } },
-};
+/* IPv6 first: what it has may answer for IPv4 whether there are router advertisements. */
+enum step { STEP_IPV6, STEP_IPV4, STEP_RA, STEP_END };
 
 static enum sieve_family family_of(enum step step)
 {
-	return dumps[step].family;
-}
-
-static bool is_of_own(enum step step)
-{
-	return dumps[step].filter.type != RTN_UNICAST;
+	return step == STEP_IPV4 ? SIEVE_IPV4 : SIEVE_IPV6;
 }
 
 static int read_generation(const struct coverage_look *look, uint32_t ret_generation[SIEVE_FAMILIES])
@@ -70,6 +50,7 @@ void coverage_look_free(struct coverage_look *look)
 		return;
 	rtnl_routes_close(look->routes);
 	aggregate_free(&look->aggregate);
+	aggregate_free(&look->own);
 	for (int family = 0; family < SIEVE_FAMILIES; family++)
 		prefix_set_free(&look->found[family].set);
 	free(look);
@@ -82,8 +63,6 @@ static bool asks_for(const struct coverage_look *look, enum sieve_family family)
 
 static bool is_needed(const struct coverage_look *look, enum step step)
 {
-	if (is_of_own(step))
-		return asks_for(look, family_of(step)) && look->found[family_of(step)].listing == LISTING_COVERED;
 	if (step != STEP_RA)
 		return (look->request.families | look->request.whole_only) & 1U << family_of(step);
 	return asks_for(look, SIEVE_IPV4) && look->found[SIEVE_IPV4].listing != LISTING_DEFAULT && !look->has_seen_ra &&
@@ -116,21 +95,24 @@ static int take_counting(struct coverage_look *look, const struct prefix *destin
 static int take_own(struct coverage_look *look, const struct prefix *destination)
 {
 	struct coverage_finding *found = &look->found[destination->family];
-	int r = aggregate_add(&look->aggregate, destination);
+	int r;
 
+	if (found->listing == LISTING_TOO_MANY)
+		return 0;
+	r = aggregate_add(&look->own, destination);
 	if (r != -E2BIG)
 		return r;
-	aggregate_free(&look->aggregate);
+	aggregate_free(&look->own);
 	found->listing = LISTING_TOO_MANY;
-	return 1;
+	return 0;
 }
 
 static int take_route(const struct route *route, void *data)
 {
 	struct coverage_look *look = data;
 
-	if (is_of_own((enum step)look->step))
-		return route_is_own(route) ? take_own(look, &route->destination) : 0;
+	if (route_is_own(route))
+		return take_own(look, &route->destination);
 	if (!route_counts(route))
 		return 0;
 	if (route->protocol == RTPROT_RA && route->destination.family == SIEVE_IPV6)
@@ -149,10 +131,16 @@ static int begin_step(struct coverage_look *look)
 		.budget_ns = look->request.budget_ns,
 	};
 	enum sieve_family family = family_of((enum step)look->step);
+	/* What is the host's own comes with the rest: to walk through all routes for a few of them is not interrupted. */
+	const struct rtnl_route_filter filter = {
+		.type = look->step != STEP_RA && asks_for(look, family) ? RTN_UNSPEC : RTN_UNICAST,
+		.protocol = look->step == STEP_RA ? RTPROT_RA : RTPROT_UNSPEC,
+	};
 
 	look->cover = (struct prefix_cover){};
 	aggregate_init(&look->aggregate, family, look->request.limit);
-	return rtnl_routes_open(&request, family, &dumps[look->step].filter, &look->routes);
+	aggregate_init(&look->own, family, look->request.limit);
+	return rtnl_routes_open(&request, family, &filter, &look->routes);
 }
 
 /* Of the unicast routes. */
@@ -177,10 +165,8 @@ static int conclude_counting(struct coverage_look *look, struct coverage_finding
 static int conclude_own(struct coverage_look *look, struct coverage_finding *found)
 {
 	struct prefix_set own = {}, both = {};
-	int r = 0;
+	int r = aggregate_finish(&look->own, &own);
 
-	if (found->listing == LISTING_COVERED)
-		r = aggregate_finish(&look->aggregate, &own);
 	if (r == 0 && own.count > 0)
 		r = prefix_set_union(&found->set, &own, look->request.limit, &both);
 	if (r == 0 && own.count > 0) {
@@ -188,11 +174,11 @@ static int conclude_own(struct coverage_look *look, struct coverage_finding *fou
 		found->set = both;
 	}
 	prefix_set_free(&own);
-	if (r == -E2BIG)
-		found->listing = LISTING_TOO_MANY;
-	if (found->listing == LISTING_TOO_MANY)
-		prefix_set_free(&found->set);
-	return r == -E2BIG ? 0 : r;
+	if (r != -E2BIG)
+		return r;
+	found->listing = LISTING_TOO_MANY;
+	prefix_set_free(&found->set);
+	return 0;
 }
 
 /* The dump is over. */
@@ -207,8 +193,11 @@ static int end_step(struct coverage_look *look)
 		look->has_seen_ra = true;
 	if (look->step == STEP_RA)
 		return 0;
-	r = is_of_own((enum step)look->step) ? conclude_own(look, found) : conclude_counting(look, found);
+	r = conclude_counting(look, found);
+	if (r == 0 && found->listing == LISTING_COVERED)
+		r = conclude_own(look, found);
 	aggregate_free(&look->aggregate);
+	aggregate_free(&look->own);
 	return r;
 }
 

@@ -45,7 +45,7 @@ struct coverage_look {
 	/* How far it has come. */
 	int step;
 	struct rtnl_routes *routes; /* of the dump that is under way */
-	struct aggregate aggregate;
+	struct aggregate aggregate, own; /* of counting routes; of the host's own addresses */
 	struct prefix_cover cover;
 	bool has_ra_route, has_seen_ra; /* there is a counting route of router advertisements; all routes were asked */
 };

@@ -61,7 +61,7 @@ int rtnl_survey(const struct rtnl_request *request, struct connectivity *ret_con
 
 /* Which routes a dump is to tell of. */
 struct rtnl_route_filter {
-	uint8_t type;     /* RTN_* */
+	uint8_t type;     /* RTN_*, RTN_UNSPEC: any */
 	uint8_t protocol; /* RTPROT_*, RTPROT_UNSPEC: any */
 };
 

@@ -68,7 +68,7 @@ static int take_route(const struct nlmsghdr *message, void *data)
 
 	if (r <= 0)
 		return r;
-	if (route.type != routes->filter.type)
+	if (routes->filter.type != RTN_UNSPEC && route.type != routes->filter.type)
 		return 0;
 	if (routes->filter.protocol != RTPROT_UNSPEC && route.protocol != routes->filter.protocol)
 		return 0;
