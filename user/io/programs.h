@@ -53,11 +53,11 @@ int programs_results_fd(const struct programs *programs);
 /* The map `coverage`, for coverage_map.h; owned likewise, negative where it was not asked for. */
 int programs_coverage_fd(const struct programs *programs);
 
-/* The map `servers`, for servers.h; owned likewise. */
-int programs_servers_fd(const struct programs *programs);
-
 /* What of it may be of namespaces other than the controller's own, for these to count in. */
 struct coverage_quota *programs_coverage_quota(struct programs *programs);
+
+/* The map `servers`, for servers.h; owned likewise. */
+int programs_servers_fd(const struct programs *programs);
 
 /* Remove the pins of the maps in pin_dir, of whatever version. */
 int programs_unpin(const char *pin_dir, struct error *error);
