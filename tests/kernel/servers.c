@@ -40,7 +40,10 @@ static int open_at(int type, const char *address, uint16_t port)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 		CHILD_CHECK(inet_pton(AF_INET6, address, &six.sin6_addr) == 1);
 	}
-	CHILD_CHECK((is_four ? bind(fd, (struct sockaddr *)&four, sizeof(four)) : bind(fd, (struct sockaddr *)&six, sizeof(six))) == 0);
+	if (is_four)
+		CHILD_CHECK(bind(fd, (struct sockaddr *)&four, sizeof(four)) == 0);
+	else
+		CHILD_CHECK(bind(fd, (struct sockaddr *)&six, sizeof(six)) == 0);
 	if (type == SOCK_STREAM)
 		CHILD_CHECK(listen(fd, 1) == 0);
 	return fd;
@@ -96,8 +99,8 @@ static int fresh(void **state)
 }
 
 /* What one look finds of a cgroup; all others together have `rest`. */
-static void expect_scan(const char *phrase, const uint16_t *ports, size_t port_count, const char *cgroup, uint32_t kinds,
-			size_t rest)
+static void expect_scan(const char *phrase, const uint16_t *ports, size_t port_count, const char *cgroup,
+			uint32_t kinds, size_t rest)
 {
 	const struct servers_request request = { ports, port_count, 100, CLOCK_SECOND_NS };
 	struct server_set set = {};
@@ -389,7 +392,7 @@ static void a_cgroup_that_was_removed_goes(void **state)
 	fd = serve(path, "192.0.2.10");
 	assert_int_equal(rmdir(path), 0);
 	look_at_home();
-	assert_int_equal(server_set_find(&namespaces.servers.all, id), SIEVE_SERVER_OTHERS); /* its socket is still there */
+	assert_int_equal(server_set_find(&namespaces.servers.all, id), SIEVE_SERVER_OTHERS); /* its socket is there */
 	close(fd);
 	look_at_home();
 	assert_int_equal(count_listed(), 0);

@@ -68,9 +68,11 @@ on_a_lan() {
 	start_filter "a server on a LAN" --settle 0 "${SCOPE[@]}" || return
 	dnsmasq_start "$LAN_HOST"
 	check "... it is found" lab_until 5 servers_are "forwarder true false"
-	check "... status names it" grep -qF "DNS server in cgroup /$LAB/forwarder: its queries pass" <<<"$(lab_filter status)"
+	check "... status names it" grep -qF "DNS server in cgroup /$LAB/forwarder: its queries pass" \
+		<<<"$(lab_filter status)"
 	before=$(counted passed.serves_others)
-	check_equal "a client of the LAN has the AAAA record" 2001:db8:77::10 "$(aaaa lab_server "$LAN_HOST" both.example)"
+	check_equal "a client of the LAN has the AAAA record" 2001:db8:77::10 \
+		"$(aaaa lab_server "$LAN_HOST" both.example)"
 	check_number "... because what the server asks passes" "$(counted passed.serves_others)" -gt "$before"
 	check "a stub of this host has not" lab_filtered
 	dnsmasq_stop

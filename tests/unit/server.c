@@ -28,7 +28,8 @@ static struct message message_of(int family, const char *address, uint16_t port,
 {
 	struct message message = {
 		.header = { .nlmsg_len = sizeof(message) },
-		.socket = { .idiag_family = (uint8_t)family, .id = { .idiag_sport = htons(port), .idiag_if = ifindex } },
+		.socket = { .idiag_family = (uint8_t)family,
+			    .id = { .idiag_sport = htons(port), .idiag_if = ifindex } },
 		.shutdown = { NLA_HDRLEN + 1, INET_DIAG_SHUTDOWN },
 		.attribute = { NLA_HDRLEN + sizeof(message.cgroup), INET_DIAG_CGROUP_ID },
 	};
@@ -80,7 +81,8 @@ static void the_address_and_the_device_say_whom_it_can_serve(void **state)
 		assert_int_equal(decode(&message, &server), 1);
 		assert_true(server.cgroup == CGROUP);
 		if (server.kinds != cases[i].want)
-			fail_msg("%s on %u: %u, not %u", cases[i].address, cases[i].ifindex, server.kinds, cases[i].want);
+			fail_msg("%s on %u: %u, not %u", cases[i].address, cases[i].ifindex, server.kinds,
+				 cases[i].want);
 	}
 }
 

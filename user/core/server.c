@@ -112,9 +112,12 @@ bool server_set_equal(const struct server_set *one, const struct server_set *oth
 {
 	if (one->count != other->count)
 		return false;
-	for (size_t i = 0; i < one->count; i++)
-		if (one->servers[i].cgroup != other->servers[i].cgroup || one->servers[i].kinds != other->servers[i].kinds)
+	for (size_t i = 0; i < one->count; i++) {
+		const struct server *a = &one->servers[i], *b = &other->servers[i];
+
+		if (a->cgroup != b->cgroup || a->kinds != b->kinds)
 			return false;
+	}
 	return true;
 }
 
