@@ -114,8 +114,8 @@ struct sieve_netns {
 };
 
 /*
- * Key of the map `coverage` (LPM trie): the prefixes of all counting routes, merged into the fewest that cover the
- * same addresses. All of netns and family are significant, so `bits` is SIEVE_PREFIX_BITS + the prefix' length.
+ * Key of the map `coverage` (LPM trie): the prefixes of all counting routes, and the host's own addresses, merged into
+ * the fewest that cover the same. All of netns and family are significant, so `bits` is SIEVE_PREFIX_BITS + the prefix' length.
  * Written by the controller, which adds before it removes; present where `results` is `covered` alone.
  */
 struct sieve_prefix {

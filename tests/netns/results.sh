@@ -124,6 +124,31 @@ routes_come_and_go() {
 	check_equal "... and public ones go" "" "$(dig_public)"
 }
 
+public_goes() { [ -z "$(dig_public)" ]; }
+
+# A name must not lose the addresses of both families.
+default_of_ipv4_comes_and_goes() {
+	local default
+	read -ra default <<<"$(host_ip -4 route show default)"
+	host_ip -4 route del default
+	check "without a default route of IPv4 all stay" lab_until 5 is_covered ipv6 "all 0"
+	check_equal "... also the public ones" 2001:db8:99::30 "$(dig_public)"
+	check_equal "... those of IPv4, too" 198.51.100.30 "$(lab_client dig +short public.example A)"
+	host_ip -4 route add "${default[@]}"
+	check "with it they are listed again" lab_until 5 is_covered ipv6 "listed 1"
+	check "... and public ones go, the first response after a new route of IPv4 aside" lab_until 5 public_goes
+}
+
+own_addresses() {
+	host_ip -6 route add local 2001:db8:99::30/128 dev lo
+	check "an address of the host is listed" lab_until 5 is_covered ipv6 "listed 2"
+	check_equal "... it stays" 2001:db8:99::30 "$(dig_public)"
+	check_equal "... that of a neighbour does not" "" "$(lab_client dig +short public6.example AAAA)"
+	host_ip -6 route del local 2001:db8:99::30/128 dev lo
+	check "then it is not" lab_until 5 is_covered ipv6 "listed 1"
+	check_equal "... and goes" "" "$(dig_public)"
+}
+
 sums() {
 	check_equal "the counters add up to the responses" true \
 		"$(lab_status '.responses | .responses == ([.filtered, .emptied, .passed[]] | add)')"
@@ -142,6 +167,8 @@ vpn_with() {
 	check_equal "no default route of IPv6 appeared" "" "$(host_ip -6 route show default)"
 	[ "$1" = clsact ] || on_lo
 	routes_come_and_go
+	default_of_ipv4_comes_and_goes
+	own_addresses
 	sums
 	lab_filter_stop
 }

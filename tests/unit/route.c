@@ -137,6 +137,37 @@ static void only_unicast_counts(void **state)
 	}
 }
 
+static void the_hosts_own_addresses_are_those_of_local_and_anycast_routes(void **state)
+{
+	static const struct {
+		unsigned char type;
+		const char *destination;
+		uint32_t flags;
+		bool want;
+	} cases[] = {
+		{ RTN_LOCAL, "192.0.2.1", 0, true },      { RTN_ANYCAST, "2001:db8::", 0, true },
+		{ RTN_LOCAL, "0.0.0.0", 0, false }, /* that address, not every one */
+		{ RTN_LOCAL, "127.0.0.1", 0, false },     { RTN_LOCAL, "fe80::1", 0, false },
+		{ RTN_LOCAL, "::1", 0, false },           { RTN_LOCAL, "192.0.2.1", RTM_F_CLONED, false },
+		{ RTN_UNICAST, "192.0.2.1", 0, false },   { RTN_BROADCAST, "192.0.2.255", 0, false },
+		{ RTN_BLACKHOLE, "192.0.2.1", 0, false }, { RTN_UNREACHABLE, "2001:db8::", 0, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct message message;
+		struct route route;
+
+		begin_route(&message, cases[i].destination, strchr(cases[i].destination, ':') ? 128 : 32);
+		add_u32(&message, RTA_OIF, LO);
+		route_header(&message)->rtm_type = cases[i].type;
+		route_header(&message)->rtm_flags = cases[i].flags;
+		route = decode(&message);
+		assert_int_equal(route_is_own(&route), cases[i].want);
+		assert_false(cases[i].want && route_counts(&route));
+	}
+}
+
 static void a_cloned_route_does_not_count(void **state)
 {
 	struct message message;
@@ -501,6 +532,7 @@ int main(void)
 		cmocka_unit_test(every_field_is_decoded),
 		cmocka_unit_test(the_table_of_the_header_holds_where_there_is_no_other),
 		cmocka_unit_test(only_unicast_counts),
+		cmocka_unit_test(the_hosts_own_addresses_are_those_of_local_and_anycast_routes),
 		cmocka_unit_test(a_cloned_route_does_not_count),
 		cmocka_unit_test(a_dead_nexthop_does_not_count_but_one_without_carrier_does),
 		cmocka_unit_test(a_nexthop_on_a_loopback_or_ignored_device_does_not_count),

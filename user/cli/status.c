@@ -55,6 +55,7 @@ static void print_coverage(const char *title, const json_t *coverage)
 		{ "covered", "what is found acts when it has settled" },
 		{ "families", "the family is not to be touched" },
 		{ "alone", "the other family is missing" },
+		{ "both-partial", "the other family has no default route, either" },
 		{ "nat64", "the network may translate them" },
 		{ "default", "all have a route" },
 		{ "unclean", "the routes could not be looked at" },
