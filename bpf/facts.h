@@ -135,7 +135,8 @@ static __always_inline bool is_judged_by_sender(struct __sk_buff *skb)
 }
 
 /* For A both families' routes matter: one of IPv6 from a router advertisement makes a NAT64 possible. */
-static __always_inline bool has_changed(struct net *net, const __u32 generation[SIEVE_FAMILIES], enum sieve_family family)
+static __always_inline bool has_changed(struct net *net, const __u32 generation[SIEVE_FAMILIES],
+					enum sieve_family family)
 {
 	if (generation[SIEVE_IPV6] != netns_generation(net, SIEVE_IPV6))
 		return true;

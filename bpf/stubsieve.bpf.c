@@ -168,7 +168,7 @@ int sieve_gateway(struct __sk_buff *skb)
 	return filter_device(skb, SIDE_INGRESS);
 }
 
-/* tcx or clsact ingress of every device, where `results` is `covered`. Never a verdict: all responses go on their way. */
+/* tcx or clsact ingress of every device, where `results` is `covered`. Never a verdict: all go on their way. */
 SEC("tc")
 int sieve_results(struct __sk_buff *skb)
 {

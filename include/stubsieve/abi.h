@@ -27,7 +27,7 @@ enum sieve_family {
 #define SIEVE_TYPE_A 1
 #define SIEVE_TYPE_AAAA 28
 
-/* The longest query that is looked at, in octets (RFC 1035 section 4.2.1), and the longest response: an Ethernet frame's. */
+/* The longest query, in octets (RFC 1035 section 4.2.1), and the longest response (an Ethernet frame's) looked at. */
 #define SIEVE_MESSAGE_MAX 512
 #define SIEVE_RESPONSE_MAX 1472
 
@@ -115,8 +115,8 @@ struct sieve_netns {
 
 /*
  * Key of the map `coverage` (LPM trie): the prefixes of all counting routes, and the host's own addresses, merged into
- * the fewest that cover the same. All of netns and family are significant, so `bits` is SIEVE_PREFIX_BITS + the prefix' length.
- * Written by the controller, which adds before it removes; present where `results` is `covered` alone.
+ * the fewest that cover the same. All of netns and family are significant, so `bits` is SIEVE_PREFIX_BITS + the
+ * prefix' length. Written by the controller, which adds before it removes; present where `results` is `covered` alone.
  */
 struct sieve_prefix {
 	__u32 bits;
@@ -144,7 +144,7 @@ enum sieve_cgroup {
  * from time to time. In what such a cgroup receives nothing is cut; what it asks passes where SIEVE_SERVER_OTHERS is set.
  */
 enum sieve_server {
-	SIEVE_SERVER_OTHERS = 1 << 0,   /* some address that is not loopback, or the wildcard: it can have clients elsewhere */
+	SIEVE_SERVER_OTHERS = 1 << 0,   /* some address that is not loopback, or the wildcard: clients elsewhere */
 	SIEVE_SERVER_LOOPBACK = 1 << 1, /* an address of loopback, or lo alone */
 };
 

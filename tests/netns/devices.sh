@@ -252,15 +252,17 @@ devices_bridged() {
 	check_sums "bridged"
 }
 
-# dnsmasq_start OPTION...: a forwarder on the host, in a cgroup that is in scope
+# dnsmasq_start OPTION...: a forwarder on the host, in a cgroup that is in scope, when the one before is forgotten
 dnsmasq_start() {
-	(lab_stay server "$LAB_HOST_PID" dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts \
+	lab_until 5 no_server_is_known || not_ok "the server before is forgotten" "$(lab_status .servers)"
+	(lab_stay forwarder "$LAB_HOST_PID" dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts \
 		--cache-size=0 --pid-file= --user=root "$@") >"$LAB_DIR/dnsmasq.log" 2>&1 </dev/null &
 	DNSMASQ=$!
 	disown
 	lab_until 5 dnsmasq_listens
 }
 
+no_server_is_known() { [ "$(lab_status '.servers | length')" = 0 ]; }
 dnsmasq_listens() { nsenter --target "$LAB_HOST_PID" --net ss -Hlun 'sport = 53' | grep -q .; }
 
 # forwarded PHRASE FATE COUNTER PID SERVER: AAAA asked of dnsmasq, from a cgroup that is not in scope
@@ -275,7 +277,8 @@ forwarded() {
 servers_filter() {
 	local phrase=$1
 	shift
-	start_filter "$phrase" --settle 0 --cgroup "$LAB/clients" --cgroup "$LAB/server" "$@"
+	mkdir -p "$LAB_CGROUP/forwarder"
+	start_filter "$phrase" --settle 0 --cgroup "$LAB/clients" --cgroup "$LAB/forwarder" "$@"
 }
 
 devices_servers() {

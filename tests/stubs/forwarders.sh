@@ -13,6 +13,7 @@ cd "$(dirname "$0")/../.." || exit 1
 STUB_LOOKUPS=2 # the second one can come from the cache; the first one's time counts
 ROUNDS=${ROUNDS:-2}
 FAILED_PERCENT=200 # measured once, in few rounds
+WAITS_ALLOWED=1     # a forwarder with an empty cache asks for more than the name, and again by itself
 . tests/stubs/suite
 . tests/forwarders.sh
 
@@ -133,7 +134,7 @@ sent_behind() {
 		else
 			check_number "$phrase: $type reach the server" "${with[$type]}" -gt 0
 			check_number "$phrase: no more $type are sent again than without the filter" \
-				"$(repeats $type <"$at-$4.log")" -le "$(repeats $type <"$at-without.log")"
+				"$(repeats $type <"$at-$4.log")" -le $(($(repeats $type <"$at-without.log") + WAITS_ALLOWED))
 		fi
 	done
 	[ "$5" = none ] || check_number "$phrase: fewer queries than without the filter" \
