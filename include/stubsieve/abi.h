@@ -59,7 +59,8 @@ enum sieve_response {
 
 /*
  * Counters: one __u64 each in the per-CPU array `counters`, written by BPF, never reset. Every DNS
- * query (UDP to a configured port) and every TCP connection attempt to one is counted exactly once:
+ * query (UDP to a configured port) and every TCP connection attempt to one is counted exactly once at each hook that it
+ * meets, which is one, but for what passes a gateway: where that leaves it is counted again, as not_local.
  * 0 .. SIEVE_REASONS - 1      passed, by enum sieve_reason (index 0 is never used)
  * SIEVE_COUNTER_ANSWERED + f  answered, by enum sieve_family; likewise the others.
  * Passes of action `observe` are counted in OBSERVED, by family, not under their reason.
