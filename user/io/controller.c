@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@
 #include "attach.h"
 #include "cleanup.h"
 #include "clock.h"
+#include "heap.h"
 #include "coverage_turns.h"
 #include "instance.h"
 #include "netns.h"
@@ -159,10 +159,9 @@ static int load(struct controller *controller, struct error *error)
 	if (r < 0)
 		return fail(error, -r, "cannot list the exempt names: %s", strerror(-r));
 	request.names = names;
+	heap_prepare();
 	r = programs_load(&request, &controller->programs, error);
-#ifdef __GLIBC__
-	malloc_trim(0); /* the kernel's types, several megabytes of them, were needed for this only */
-#endif
+	heap_release();
 	if (r == 0)
 		programs_set_event_callback(controller->programs, take_event, controller);
 	return r;
