@@ -40,6 +40,8 @@ struct config_words {
 	size_t count, room;
 };
 
+#define CONFIG_FAMILIES_BOTH (1 << SIEVE_IPV4 | 1 << SIEVE_IPV6)
+
 /* Words are owned; config_free() frees them. Times are in nanoseconds. */
 struct config {
 	enum sieve_action action;
