@@ -61,8 +61,8 @@ static void ready(struct controller *controller, void *data)
 	(void)data;
 	fprintf(stderr, "stubsieve: ready: action %s, %s, %zu network namespace%s\n",
 		config_action_name(controller->config->action),
-		controller->scope.whole_host ? "the whole host" : "some cgroups", controller->namespaces.count,
-		controller->namespaces.count == 1 ? "" : "s");
+		controller->filter.scope.whole_host ? "the whole host" : "some cgroups", controller->filter.namespaces.count,
+		controller->filter.namespaces.count == 1 ? "" : "s");
 	notify_ready();
 }
 
@@ -74,7 +74,7 @@ static char *exec_answer(struct controller *controller, bool exempt)
 	json_t *json;
 	char *text;
 
-	if (scope_make_exec(&controller->scope, exempt, path, sizeof(path), &error) < 0)
+	if (scope_make_exec(&controller->filter.scope, exempt, path, sizeof(path), &error) < 0)
 		json = json_pack("{s:o}", "error", json_text(error.text));
 	else
 		json = json_pack("{s:o}", "cgroup", json_text(path));

@@ -247,13 +247,13 @@ static json_t *namespaces_json(struct namespaces *namespaces)
 /* The cgroups that hold DNS servers. */
 static json_t *servers_json(const struct controller *controller)
 {
-	const struct server_set *all = &controller->namespaces.servers.all;
+	const struct server_set *all = &controller->filter.namespaces.servers.all;
 	json_t *array = json_array();
 	char path[PATH_MAX];
 
 	for (size_t i = 0; i < all->count; i++) {
 		const struct server *server = &all->servers[i];
-		bool has_path = mounts_cgroup_by_id(controller->scope.mount_fd, server->cgroup, path, sizeof(path));
+		bool has_path = mounts_cgroup_by_id(controller->filter.scope.mount_fd, server->cgroup, path, sizeof(path));
 
 		json_array_append_new(array, json_pack("{s:o, s:I, s:b, s:b}", "path",
 						       has_path ? json_text(path) : json_null(), "id",
@@ -286,20 +286,20 @@ json_t *status_json(struct controller *controller)
 	uint64_t now = clock_monotonic_ns(), beat = now, counters[SIEVE_COUNTERS] = {};
 	json_t *object = json_object();
 
-	programs_counters(controller->programs, counters);
-	programs_last_beat(controller->programs, &beat);
+	programs_counters(controller->filter.programs, counters);
+	programs_last_beat(controller->filter.programs, &beat);
 	set(object, "running", json_true());
 	set(object, "pid", json_integer(controller->pid));
 	set(object, "version", json_string(STUBSIEVE_VERSION));
 	set(object, "action", json_string(config_action_name(controller->config->action)));
 	set(object, "uptime_seconds", json_real(seconds(now - controller->started_ns)));
 	set(object, "heartbeat_age_seconds", json_real(beat < now ? seconds(now - beat) : 0));
-	set(object, "fail_open_seconds", json_real(seconds(controller->policy.stale_after_ns)));
-	set(object, "whole_host", json_boolean(controller->scope.whole_host));
-	set(object, "netns", namespaces_json(&controller->namespaces));
-	set(object, "netns_full", json_boolean(controller->namespaces.is_refusing));
-	set(object, "netns_refused", json_integer((json_int_t)controller->namespaces.refused));
-	set(object, "cgroups", cgroups_json(&controller->scope));
+	set(object, "fail_open_seconds", json_real(seconds(controller->filter.policy.stale_after_ns)));
+	set(object, "whole_host", json_boolean(controller->filter.scope.whole_host));
+	set(object, "netns", namespaces_json(&controller->filter.namespaces));
+	set(object, "netns_full", json_boolean(controller->filter.namespaces.is_refusing));
+	set(object, "netns_refused", json_integer((json_int_t)controller->filter.namespaces.refused));
+	set(object, "cgroups", cgroups_json(&controller->filter.scope));
 	set(object, "servers", servers_json(controller));
 	set(object, "counters", counters_json(counters));
 	if (controller->config->results == CONFIG_RESULTS_COVERED)

@@ -5,12 +5,11 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "config.h"
 #include "error.h"
-#include "namespaces.h"
-#include "programs.h"
-#include "scope.h"
+#include "filter.h"
 
 struct controller;
 
@@ -25,16 +24,13 @@ typedef void (*controller_ready)(struct controller *controller, void *data);
 
 struct controller {
 	const struct config *config;
-	struct sieve_policy policy; /* as the programs have it */
-	struct programs *programs;
-	struct scope scope;
-	struct namespaces namespaces;
-	int epoll_fd, watch_fd;
+	struct filter filter;
+	int epoll_fd;
 	pid_t pid;
 	uint64_t started_ns;    /* CLOCK_MONOTONIC */
 	uint64_t next_beat;     /* likewise */
 	unsigned int clients, answering; /* commands that have not asked yet; children that answer one */
-	bool is_ready, is_tidy; /* `ready` was called; what an earlier controller left and this one does not need is gone */
+	bool is_ready;          /* `ready` was called */
 	bool is_to_end;
 	bool is_to_remove;      /* a command asked to end and to remove the filter, too */
 	controller_answer answer;

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What commands ask the controller, on its control socket. */
+#ifndef STUBSIEVE_COMMANDS_H
+#define STUBSIEVE_COMMANDS_H
+
+#include <stdint.h>
+
+#include "controller.h"
+
+/* The data of epoll_event for a command's connection; its descriptor is in the lower half. */
+#define COMMANDS_TAG (0xffffffffULL << 32)
+
+/* A command is heard when it has asked: on a busy machine that can take a while. */
+void commands_accept(struct controller *controller, int control_fd);
+
+/* It has: answer it. */
+void commands_answer(struct controller *controller, int client_fd);
+
+#endif

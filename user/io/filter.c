@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#include "filter.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "attach.h"
+#include "cleanup.h"
+#include "clock.h"
+#include "coverage_turns.h"
+#include "heap.h"
+#include "netns.h"
+#include "remove.h"
+#include "server_turns.h"
+
+#define BEAT_NS CLOCK_SECOND_NS
+#define EVENTS_MAX 64
+
+/* The directory is made with the first name; every beat looks for it. */
+static void watch_names(int watch_fd)
+{
+	inotify_add_watch(watch_fd, NETNS_NAMES, IN_CREATE | IN_DELETE | IN_ONLYDIR);
+}
+
+/* The sources of events beside those of namespaces_tag(), whose upper half is never 0. */
+enum source { SOURCE_EVENTS, SOURCE_WATCH };
+
+/* What tells this host from others: the machine id, or what there is instead. */
+static size_t read_machine_id(char *ret_id, size_t size)
+{
+	static const char *const paths[] = { "/etc/machine-id", "/var/lib/dbus/machine-id", "/etc/hostname" };
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		_cleanup_close_ int fd = open(paths[i], O_RDONLY | O_CLOEXEC);
+		ssize_t length = fd >= 0 ? read(fd, ret_id, size) : -1;
+
+		if (length > 0)
+			return (size_t)length;
+	}
+	return 0;
+}
+
+static void make_policy(struct filter *filter)
+{
+	const struct config *config = filter->config;
+	char id[256];
+	size_t length = read_machine_id(id, sizeof(id));
+	struct sieve_policy policy = {
+		.stale_after_ns = config->fail_open_after_ns + config_jitter_ns(id, length, config->fail_open_spread_ns),
+		.action = (__u8)config->action,
+		.families = config->families,
+		.whole_host = filter->scope.whole_host,
+		.cgroup_levels = scope_levels(&filter->scope),
+		.extended_error = config->extended_error,
+		.filter_servers = config->filter_servers,
+		.gateway_answers_a = config->connectivity.nat64 == CONNECTIVITY_NAT64_NO,
+		.ports = { 53 },
+	};
+
+	for (size_t i = 0; i < config->port_count; i++)
+		policy.ports[i] = config->ports[i];
+	filter->policy = policy;
+}
+
+/* Of the pins of an earlier controller, those that this one has taken over. */
+static bool keep_wanted(const struct pin *pin, void *data)
+{
+	const struct filter *filter = data;
+
+	return scope_wants(&filter->scope, pin) || namespaces_want(&filter->namespaces, pin);
+}
+
+static bool is_followed(uint32_t netns, void *data)
+{
+	const struct filter *filter = data;
+
+	return namespaces_find(&filter->namespaces, netns);
+}
+
+/* Of a namespace that is followed stays what this controller attached. */
+static struct attachments *kept_in(uint32_t netns, void *data)
+{
+	const struct filter *filter = data;
+	struct follower *follower = namespaces_find(&filter->namespaces, netns);
+
+	return follower ? &follower->namespace.attachments : NULL;
+}
+
+int filter_attach(struct filter *filter, struct error *error)
+{
+	int r = scope_attach(&filter->scope, filter->programs, error);
+
+	return r < 0 ? r : namespaces_attach(&filter->namespaces, error);
+}
+
+static void take_event(const struct sieve_event *event, void *data)
+{
+	struct filter *filter = data;
+
+	namespaces_take_event(&filter->namespaces, event);
+}
+
+static int load(struct filter *filter, struct error *error)
+{
+	const struct config *config = filter->config;
+	_cleanup_free_ struct names_rule *names = NULL;
+	struct programs_request request = {
+		.policy = &filter->policy,
+		.pin_dir = config->pin_dir,
+		.max_netns = config->max_netns,
+		.sensor = filter->scope.uses_sensor,
+		.gateway = config->gateway_count > 0,
+		.results = config->results == CONFIG_RESULTS_COVERED,
+	};
+	int r;
+
+	make_policy(filter);
+	r = names_list(config, &names, &request.name_count);
+	if (r < 0)
+		return fail(error, -r, "cannot list the exempt names: %s", strerror(-r));
+	request.names = names;
+	heap_prepare();
+	r = programs_load(&request, &filter->programs, error);
+	heap_release();
+	if (r == 0)
+		programs_set_event_callback(filter->programs, take_event, filter);
+	return r;
+}
+
+static bool is_own(uint32_t netns, void *data)
+{
+	const struct filter *filter = data;
+
+	return netns == filter->namespaces.own;
+}
+
+/* What was published of other namespaces before a time without a controller is not to act again unseen. */
+static int forget_stale(struct filter *filter)
+{
+	uint64_t last, now = clock_monotonic_ns();
+
+	if (programs_last_beat(filter->programs, &last) < 0 || now - last <= filter->policy.stale_after_ns)
+		return 0;
+	return programs_forget_other_netns(filter->programs, is_own, filter);
+}
+
+static int watch_sources(struct filter *filter, struct error *error)
+{
+	struct epoll_event events = { .events = EPOLLIN, .data.u64 = SOURCE_EVENTS };
+	struct epoll_event watch = { .events = EPOLLIN, .data.u64 = SOURCE_WATCH };
+
+	if (epoll_ctl(filter->epoll_fd, EPOLL_CTL_ADD, programs_events_fd(filter->programs), &events) < 0 ||
+	    epoll_ctl(filter->epoll_fd, EPOLL_CTL_ADD, filter->watch_fd, &watch) < 0)
+		return fail(error, errno, "cannot wait for events: %s", strerror(errno));
+	return 0;
+}
+
+static int open_loop(struct filter *filter, struct error *error)
+{
+	filter->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	filter->watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (filter->epoll_fd < 0 || filter->watch_fd < 0)
+		return fail(error, errno, "cannot wait for events: %s", strerror(errno));
+	watch_names(filter->watch_fd);
+	return 0;
+}
+
+static int publish(struct filter *filter, struct error *error)
+{
+	int r = scope_publish(&filter->scope, true);
+
+	if (r == 0)
+		r = forget_stale(filter);
+	/* Last the heartbeat, which brings programs of an earlier controller back to life. */
+	if (r == 0)
+		r = programs_beat(filter->programs, clock_monotonic_ns());
+	if (r < 0)
+		return fail(error, -r, "cannot write the maps in %s: %s", filter->config->pin_dir, strerror(-r));
+	return 0;
+}
+
+int filter_open(struct filter *filter, const struct config *config, struct error *error)
+{
+	int r;
+
+	*filter = (struct filter){ .config = config, .epoll_fd = -1, .watch_fd = -1 };
+	r = open_loop(filter, error);
+	return r < 0 ? r : scope_open(&filter->scope, config, filter->watch_fd, error);
+}
+
+int filter_load(struct filter *filter, struct error *error)
+{
+	int r = load(filter, error);
+
+	if (r == 0)
+		r = watch_sources(filter, error);
+	if (r == 0)
+		r = namespaces_open(&filter->namespaces, filter->config, filter->programs, &filter->scope,
+				    filter->epoll_fd, error);
+	if (r < 0)
+		return r;
+	filter->scope.programs = filter->programs;
+	return publish(filter, error);
+}
+
+/* All is attached: let go of what an earlier controller needed and this one does not. */
+static int tidy(struct filter *filter, struct error *error)
+{
+	const char *pin_dir = filter->config->pin_dir;
+	struct follower *own = namespaces_find(&filter->namespaces, filter->namespaces.own);
+	int r;
+
+	r = pins_sweep(pin_dir, keep_wanted, filter, error);
+	if (r == 0)
+		r = attach_remove_clsact(pin_dir, &own->namespace.attachments, error);
+	if (r == 0)
+		r = remove_clsact(pin_dir, kept_in, filter, error);
+	if (r < 0)
+		return r;
+	r = scope_publish(&filter->scope, false);
+	if (r == 0)
+		r = programs_forget_other_netns(filter->programs, is_followed, filter);
+	if (r == 0) {
+		coverage_turns_sweep(&filter->namespaces);
+		server_turns_publish(&filter->namespaces);
+	}
+	return r < 0 ? fail(error, -r, "cannot write the maps in %s: %s", pin_dir, strerror(-r)) : 0;
+}
+
+void filter_close(struct filter *filter)
+{
+	if (!filter->config)
+		return;
+	namespaces_close(&filter->namespaces);
+	scope_close(&filter->scope);
+	programs_free(filter->programs);
+	cleanup_close(&filter->watch_fd);
+	cleanup_close(&filter->epoll_fd);
+	*filter = (struct filter){};
+}
+
+/* A third of the time after which the programs would take us for dead, or a second. */
+uint64_t filter_beat_interval(const struct filter *filter)
+{
+	uint64_t third = filter->config->fail_open_after_ns / 3;
+
+	return third < BEAT_NS ? third : BEAT_NS;
+}
+
+void filter_beat(struct filter *filter, uint64_t now)
+{
+	programs_beat(filter->programs, now);
+	watch_names(filter->watch_fd);
+	if (scope_refresh(&filter->scope))
+		namespaces_scan(&filter->namespaces);
+	namespaces_check_members(&filter->namespaces);
+	server_turns_beat(&filter->namespaces);
+}
+
+/* A cgroup or a name of a namespace came or went; which one does not matter. */
+static void read_watch(struct filter *filter)
+{
+	_Alignas(struct inotify_event) char buffer[4096];
+
+	while (read(filter->watch_fd, buffer, sizeof(buffer)) > 0)
+		;
+	if (scope_refresh(&filter->scope))
+		namespaces_scan(&filter->namespaces);
+	namespaces_names_changed(&filter->namespaces);
+}
+
+void filter_handle(struct filter *filter)
+{
+	struct epoll_event events[EVENTS_MAX];
+	int count = epoll_wait(filter->epoll_fd, events, EVENTS_MAX, 0);
+
+	for (int i = 0; i < count; i++) {
+		if (events[i].data.u64 == SOURCE_EVENTS)
+			programs_read_events(filter->programs);
+		else if (events[i].data.u64 == SOURCE_WATCH)
+			read_watch(filter);
+		else
+			namespaces_handle(&filter->namespaces, events[i].data.u64, clock_monotonic_ns());
+	}
+}
+
+void filter_work(struct filter *filter)
+{
+	struct error error;
+
+	namespaces_work(&filter->namespaces);
+	if (filter->is_tidy || !filter->namespaces.is_complete)
+		return;
+	filter->is_tidy = true;
+	if (tidy(filter, &error) < 0)
+		fprintf(stderr, "stubsieve: %s\n", error.text);
+}
