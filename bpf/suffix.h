@@ -19,10 +19,4 @@ SIEVE_INLINE __u64 sieve_suffix_hash(const struct sieve_work *work)
 	return hash;
 }
 
-/* Which bit of the summary stands for a key. */
-SIEVE_INLINE __u32 sieve_suffix_bit(__u64 key)
-{
-	return (__u32)((key ^ key >> 32) * SIEVE_HASH_FACTOR >> 32) % SIEVE_SUFFIX_BITS;
-}
-
 #endif

@@ -10,6 +10,7 @@
 
 #include "clock.h"
 #include "names.h"
+#include "query.h"
 
 #define EGRESS_ATTACH_TYPE 47 /* BPF_TCX_EGRESS */
 
@@ -563,7 +564,7 @@ static void send_query(void)
 	struct sieve_work work;
 
 	assert_true(fd >= 0);
-	assert_int_equal(names_query("www.example.com", SIEVE_TYPE_AAAA, &work), 0);
+	assert_int_equal(query_make("www.example.com", SIEVE_TYPE_AAAA, &work), 0);
 	assert_int_equal(sendto(fd, work.message, work.length, 0, (const struct sockaddr *)&server, sizeof(server)),
 			 work.length);
 	close(fd);

@@ -17,8 +17,8 @@
 #include "decide.h"
 #include "instance.h"
 #include "mounts.h"
-#include "names.h"
 #include "options.h"
+#include "query.h"
 #include "status_json.h"
 
 #define WORD_MAX 512
@@ -286,7 +286,7 @@ static int explain_status(const struct options *options, const json_t *status, c
 
 		if (options->own_value && strcasecmp(options->own_value, types[i]) != 0)
 			continue;
-		names_query(options->argument, i == 0 ? SIEVE_TYPE_A : SIEVE_TYPE_AAAA, &query.work);
+		query_make(options->argument, i == 0 ? SIEVE_TYPE_A : SIEVE_TYPE_AAAA, &query.work);
 		decide(&query);
 		if (options->json)
 			json_array_append_new(queries, case_json(&query));
@@ -351,7 +351,7 @@ static int check(const struct options *options, char cgroup[WORD_MAX])
 		complain("--type takes A or AAAA, not \"%s\"; other types always pass", options->own_value);
 		return EXIT_USAGE;
 	}
-	if (names_query(options->argument, SIEVE_TYPE_A, &work) < 0) {
+	if (query_make(options->argument, SIEVE_TYPE_A, &work) < 0) {
 		complain("\"%s\" is not a domain name", options->argument);
 		return EXIT_USAGE;
 	}

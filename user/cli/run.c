@@ -88,14 +88,14 @@ static char *names_answer(const struct config *config, const char *name)
 {
 	_cleanup_free_ struct names_rule *rules = NULL;
 	json_t *json = json_array();
-	struct sieve_work work;
+	struct names_tails tails;
 	size_t count = 0;
 	char *text;
 
-	if (names_query(name, SIEVE_TYPE_A, &work) == 0 && sieve_parse_query(&work) == SIEVE_REASON_NONE)
-		names_list(config, &rules, &count);
+	names_tails(name, &tails);
+	names_list(config, &rules, &count);
 	for (size_t i = 0; i < count; i++)
-		if (names_applies(&rules[i], &work))
+		if (names_applies(&rules[i], &tails))
 			json_array_append_new(json, json_pack("{s:o?, s:s, s:i}", "key", rules[i].key ? json_string(rules[i].key) : NULL,
 							      "value", rules[i].value, "flags", (int)rules[i].flags));
 	text = json ? json_dumps(json, JSON_COMPACT) : NULL;

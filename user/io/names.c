@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hash.h"
 #include "name.h"
-#include "suffix.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -25,75 +25,50 @@ const char *const names_exempt[] = {
 	NULL,
 };
 
-/* Append the labels of `name` and the root to the message. */
-static int append_name(const char *name, struct sieve_work *work)
+/* As the programs hash a label: its length first (bpf/dns.h). */
+static uint64_t label_hash(const char *label, size_t length)
 {
-	__u32 at = SIEVE_HEADER_SIZE;
+	uint64_t hash = sieve_hash(0, length);
 
-	if (name[0] == '\0')
-		return -EINVAL;
-	if (strcmp(name, ".") == 0)
-		name = "";
-	while (*name) {
-		size_t length = strcspn(name, ".");
-
-		if (length == 0 || length > SIEVE_LABEL_MAX || at + length + 2 > SIEVE_HEADER_SIZE + SIEVE_NAME_MAX)
-			return -EINVAL;
-		work->message[at] = (__u8)length;
-		memcpy(&work->message[at + 1], name, length);
-		at += 1 + (__u32)length;
-		name += length;
-		if (*name == '.')
-			name++;
-	}
-	work->message[at] = 0;
-	work->length = at + 1;
-	return 0;
+	for (size_t i = 0; i < length; i++)
+		hash = sieve_hash(hash, sieve_lower((unsigned char)label[i]));
+	return hash;
 }
 
-int names_query(const char *name, uint16_t type, struct sieve_work *work)
+void names_tails(const char *name, struct names_tails *ret_tails)
 {
-	static const __u8 header[SIEVE_HEADER_SIZE] = { [2] = 0x01, [5] = 1 }; /* RD=1, QDCOUNT=1 */
-	int r;
+	size_t length = strlen(name);
+	uint64_t hash = 0;
 
-	memset(work, 0, sizeof(*work));
-	memcpy(work->message, header, sizeof(header));
-	r = append_name(name, work);
-	if (r < 0)
-		return r;
-	work->message[work->length] = (__u8)(type >> 8);
-	work->message[work->length + 1] = (__u8)type;
-	work->message[work->length + 3] = SIEVE_CLASS_IN;
-	work->length += SIEVE_QUESTION_TAIL;
-	return 0;
+	ret_tails->count = 0;
+	if (length > 0 && name[length - 1] == '.')
+		length--;
+	while (length > 0 && ret_tails->count < SIEVE_SUFFIX_LABELS_MAX) {
+		size_t start = length;
+
+		while (start > 0 && name[start - 1] != '.')
+			start--;
+		hash = sieve_hash(hash, label_hash(&name[start], length - start));
+		ret_tails->keys[ret_tails->count++] = hash;
+		length = start > 0 ? start - 1 : 0;
+	}
 }
 
 int names_suffix(const char *name, uint64_t *ret_key, unsigned int *ret_labels)
 {
-	struct sieve_work work;
+	struct names_tails tails;
 
-	if (names_query(name, SIEVE_TYPE_A, &work) < 0 || sieve_parse_query(&work) != SIEVE_REASON_NONE)
+	if (!name_is_suffix(name, strlen(name)))
 		return -EINVAL;
-	if (work.question.labels == 0 || work.question.labels > SIEVE_SUFFIX_LABELS_MAX)
-		return -EINVAL;
-	*ret_key = sieve_suffix_hash(&work);
-	*ret_labels = work.question.labels;
+	names_tails(name, &tails);
+	*ret_key = tails.keys[tails.count - 1];
+	*ret_labels = tails.count;
 	return 0;
 }
 
-/* The key of the last `labels` labels, as bpf/facts.h goes through them. */
-static uint64_t tail_key(const struct sieve_work *work, unsigned int labels)
+bool names_applies(const struct names_rule *rule, const struct names_tails *tails)
 {
-	uint64_t hash = 0;
-
-	for (unsigned int depth = 1; depth <= labels; depth++)
-		hash = sieve_hash(hash, work->label_hash[work->question.labels + 1 - depth]);
-	return hash;
-}
-
-bool names_applies(const struct names_rule *rule, const struct sieve_work *work)
-{
-	return rule->labels <= work->question.labels && tail_key(work, rule->labels) == rule->suffix;
+	return rule->labels <= tails->count && tails->keys[rule->labels - 1] == rule->suffix;
 }
 
 static int add_rule(struct names_rule *rules, size_t *count, struct names_rule rule, const char *suffix)

@@ -1,25 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Domain names as people write them, as the programs' map `names` has them, and those built in. */
+/*
+ * Domain names as people write them, as the programs' map `names` has them, and those built in. This is the
+ * controller's: it compares text, and knows nothing of DNS messages.
+ */
 #ifndef STUBSIEVE_NAMES_H
 #define STUBSIEVE_NAMES_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stubsieve/abi.h>
 
 #include "config.h"
-#include "dns.h"
 
 /* Suffixes under which no query is ever answered; NULL at the end. */
 extern const char *const names_exempt[];
 
-/*
- * Make in `work` the query that a stub resolver sends for the name: ID 0, RD=1, no OPT. A final dot
- * makes no difference; there are no escapes. -EINVAL: not a domain name (empty or long label, too long).
- */
-int names_query(const char *name, uint16_t type, struct sieve_work *work);
-
-/* The map's key of a suffix, and how many labels it has. */
+/* The map's key of a suffix, and how many labels it has. -EINVAL: it is none that can be listed. */
 int names_suffix(const char *name, uint64_t *ret_key, unsigned int *ret_labels);
 
 /* One suffix of which something is said. */
@@ -34,7 +31,16 @@ struct names_rule {
 /* All of them, those built in first. The array is the caller's to free; its words are the configuration's. */
 int names_list(const struct config *config, struct names_rule **ret_rules, size_t *ret_count);
 
-/* Is the parsed question in `work` under the suffix? */
-bool names_applies(const struct names_rule *rule, const struct sieve_work *work);
+/* The keys of what a name ends in: its last label, the last two, ... */
+struct names_tails {
+	uint64_t keys[SIEVE_SUFFIX_LABELS_MAX];
+	unsigned int count;
+};
+
+/* Of any text: where it is no domain name, they are those of none that is listed. A final dot makes no difference. */
+void names_tails(const char *name, struct names_tails *ret_tails);
+
+/* Is the name under the suffix? */
+bool names_applies(const struct names_rule *rule, const struct names_tails *tails);
 
 #endif

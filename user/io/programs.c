@@ -17,8 +17,8 @@
 
 #include "cleanup.h"
 #include "coverage_map.h"
+#include "hash.h"
 #include "stubsieve.skel.h"
-#include "suffix.h"
 
 struct programs {
 	struct stubsieve_bpf *skeleton;
