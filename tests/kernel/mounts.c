@@ -423,6 +423,61 @@ static void a_process_is_in_the_cgroup_that_it_went_to(void **state)
 	assert_string_equal(of, "untouched");
 }
 
+/* What a walk through all cgroups is to find, and how often it did. */
+struct sought {
+	const char *path;
+	uint64_t id;
+	unsigned int found, wrong, visited, most;
+};
+
+static bool seek(uint64_t id, const char *path, void *data)
+{
+	struct sought *sought = data;
+	bool is_path = strcmp(path, sought->path) == 0, is_id = id == sought->id;
+
+	sought->found += is_path && is_id;
+	sought->wrong += is_path != is_id;
+	return ++sought->visited < sought->most;
+}
+
+static struct sought walk_for(const char *path, uint64_t id, unsigned int most)
+{
+	struct sought sought = { .path = path, .id = id, .most = most };
+	struct cgroup root;
+	struct error error;
+	int fd;
+
+	assert_int_equal(mounts_find_cgroup("/", &root, &fd, &error), 0);
+	mounts_each_cgroup(fd, seek, &sought);
+	mounts_each_cgroup(fd, seek, &sought); /* the descriptor is where it was */
+	close(fd);
+	return sought;
+}
+
+static void every_cgroup_is_told_with_its_id_and_path(void **state)
+{
+	char root[PATH_MAX], path[PATH_MAX];
+	unsigned int before = count_descriptors();
+	struct cgroup cgroup;
+	struct sought sought;
+	struct error error;
+
+	(void)state;
+	find_root(root);
+	make_cgroup("told", path);
+	make_cgroup("told/with blank", path);
+	assert_int_equal(mounts_find_cgroup(path, &cgroup, NULL, &error), 0);
+	sought = walk_for(cgroup.path, cgroup.id, UINT_MAX);
+	assert_int_equal(sought.found, 2);
+	assert_int_equal(sought.wrong, 0);
+	sought = walk_for("/", 1, UINT_MAX);
+	assert_int_equal(sought.found, 2);
+	assert_int_equal(sought.wrong, 0);
+	assert_int_equal(walk_for("/", 1, 1).visited, 2);
+	assert_int_equal(walk_for("/", 1, 2).visited, 3); /* the second walk ends at once */
+	assert_int_equal(count_descriptors(), before);
+}
+
 static void looking_leaves_no_descriptor_open(void **state)
 {
 	unsigned int before = count_descriptors();
@@ -622,6 +677,7 @@ int main(void)
 		cmocka_unit_test(a_cgroup_that_is_not_there_has_a_place),
 		cmocka_unit_test(a_path_that_leads_nowhere_has_no_place),
 		cmocka_unit_test(a_process_is_in_the_cgroup_that_it_went_to),
+		cmocka_unit_test(every_cgroup_is_told_with_its_id_and_path),
 		cmocka_unit_test(looking_leaves_no_descriptor_open),
 		cmocka_unit_test(a_bpffs_is_told_from_other_file_systems),
 		cmocka_unit_test(the_pin_directory_is_made_for_root_alone),

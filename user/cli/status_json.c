@@ -244,24 +244,42 @@ static json_t *namespaces_json(struct namespaces *namespaces)
 	return array;
 }
 
+/* Servers that are shown, and those of which the path is not known yet. */
+struct server_paths {
+	const struct server_set *all;
+	json_t *array;
+	size_t missing;
+};
+
+static bool name_server(uint64_t id, const char *path, void *data)
+{
+	struct server_paths *paths = data;
+
+	for (size_t i = 0; i < paths->all->count; i++)
+		if (paths->all->servers[i].cgroup == id) {
+			json_object_set_new(json_array_get(paths->array, i), "path", json_text(path));
+			paths->missing--;
+		}
+	return paths->missing > 0;
+}
+
 /* The cgroups that hold DNS servers. */
 static json_t *servers_json(const struct controller *controller)
 {
 	const struct server_set *all = &controller->filter.namespaces.servers.all;
-	json_t *array = json_array();
-	char path[PATH_MAX];
+	struct server_paths paths = { all, json_array(), all->count };
 
 	for (size_t i = 0; i < all->count; i++) {
 		const struct server *server = &all->servers[i];
-		bool has_path = mounts_cgroup_by_id(controller->filter.scope.mount_fd, server->cgroup, path, sizeof(path));
 
-		json_array_append_new(array, json_pack("{s:o, s:I, s:b, s:b}", "path",
-						       has_path ? json_text(path) : json_null(), "id",
-						       (json_int_t)server->cgroup, "others",
-						       (server->kinds & SIEVE_SERVER_OTHERS) != 0, "loopback",
-						       (server->kinds & SIEVE_SERVER_LOOPBACK) != 0));
+		json_array_append_new(paths.array, json_pack("{s:n, s:I, s:b, s:b}", "path", "id",
+							     (json_int_t)server->cgroup, "others",
+							     (server->kinds & SIEVE_SERVER_OTHERS) != 0, "loopback",
+							     (server->kinds & SIEVE_SERVER_LOOPBACK) != 0));
 	}
-	return array;
+	if (paths.missing > 0)
+		mounts_each_cgroup(controller->filter.scope.mount_fd, name_server, &paths);
+	return paths.array;
 }
 
 static json_t *cgroups_json(const struct scope *scope)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "mounts.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -24,42 +25,49 @@ static bool is_on(const char *path, unsigned long magic)
 	return statfs(path, &fs) == 0 && (unsigned long)fs.f_type == magic;
 }
 
-/* As the kernel has it; 0: it cannot be read, or does not fit. */
-static size_t path_of(int fd, char *ret_path, size_t size)
-{
-	char link[64];
-	ssize_t length;
+/* The deepest directory of cgroups that is looked into. */
+#define DEPTH_MAX 64
 
-	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	length = readlink(link, ret_path, size);
-	if (length <= 0 || (size_t)length >= size)
-		return 0;
-	ret_path[length] = '\0';
-	return (size_t)length;
+/* Below the directory that is `path`, of which `length` octets are used. Takes over the descriptor. */
+static bool walk_cgroups(int fd, char path[PATH_MAX], size_t length, unsigned int depth, mounts_cgroup_callback callback,
+			 void *data)
+{
+	_cleanup_closedir_ DIR *directory = fdopendir(fd);
+	struct dirent *entry;
+	bool goes_on = true;
+
+	if (!directory)
+		close(fd);
+	while (directory && goes_on && depth < DEPTH_MAX && (entry = readdir(directory))) {
+		int added, below;
+
+		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+			continue;
+		added = snprintf(path + length, PATH_MAX - length, "/%s", entry->d_name);
+		if ((size_t)added >= PATH_MAX - length)
+			continue;
+		goes_on = callback(entry->d_ino, path, data);
+		below = goes_on ? openat(dirfd(directory), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW) : -1;
+		if (below >= 0)
+			goes_on = walk_cgroups(below, path, length + (size_t)added, depth + 1, callback, data);
+	}
+	return goes_on;
 }
 
-#define FILEID_KERNFS 0xfe /* include/linux/exportfs.h */
-
-bool mounts_cgroup_by_id(int mount_fd, uint64_t id, char *ret_path, size_t size)
+/* To open one by its id takes a capability that nothing else needs. */
+void mounts_each_cgroup(int mount_fd, mounts_cgroup_callback callback, void *data)
 {
-	struct {
-		struct file_handle handle;
-		uint64_t id;
-	} name = { .handle = { .handle_bytes = sizeof(id), .handle_type = FILEID_KERNFS } };
-	char mount[PATH_MAX], path[PATH_MAX];
-	_cleanup_close_ int fd = -1;
+	char path[PATH_MAX] = "/";
 	struct stat status;
-	size_t length;
+	int fd = openat(mount_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	memcpy(name.handle.f_handle, &id, sizeof(id));
-	fd = open_by_handle_at(mount_fd, &name.handle, O_PATH | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &status) < 0 || status.st_nlink == 0)
-		return false;
-	length = path_of(mount_fd, mount, sizeof(mount));
-	if (length == 0 || path_of(fd, path, sizeof(path)) == 0 || strncmp(path, mount, length) != 0)
-		return false;
-	snprintf(ret_path, size, "%s", path[length] ? &path[length] : "/");
-	return true;
+	if (fd < 0)
+		return;
+	if (fstat(fd, &status) < 0 || !callback(status.st_ino, path, data)) {
+		close(fd);
+		return;
+	}
+	walk_cgroups(fd, path, 0, 0, callback, data);
 }
 
 bool mounts_is_bpffs(const char *path)

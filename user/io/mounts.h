@@ -35,11 +35,11 @@ int mounts_find_cgroup(const char *path, struct cgroup *ret_cgroup, int *ret_fd,
 /* The path of a process' cgroup from the hierarchy's root, as /proc/PID/cgroup tells it. */
 bool mounts_cgroup_of(pid_t pid, char *ret_path, size_t size);
 
-/*
- * The path of the cgroup with this id, likewise; `mount_fd` is of the hierarchy. It takes CAP_DAC_READ_SEARCH. False:
- * it cannot be told, or the cgroup is gone.
- */
-bool mounts_cgroup_by_id(int mount_fd, uint64_t id, char *ret_path, size_t size);
+/* Of every cgroup: its id, and its path from the hierarchy's root. False ends the walk. */
+typedef bool (*mounts_cgroup_callback)(uint64_t id, const char *path, void *data);
+
+/* `mount_fd` is of the hierarchy. Those above come first. */
+void mounts_each_cgroup(int mount_fd, mounts_cgroup_callback callback, void *data);
 
 /* Is there a bpffs at this path? */
 bool mounts_is_bpffs(const char *path);
