@@ -4,12 +4,12 @@
 # tests/kernel/NAME.c   a cmocka program that loads the BPF object: links user/core and user/io (root)
 # tests/tools/NAME.c    a small program that the shell tests use
 # tests/stubs/          resolver clients: c-ares, Go, Java, ...; glibc and musl are tests/tools/lookup.c
-# tests/netns/NAME.sh, tests/stubs/NAME.sh   shell tests in private namespaces (root)
+# tests/netns/NAME.sh, tests/stubs/NAME.sh, tests/faults/NAME.sh   shell tests in private namespaces (root)
 
 UNIT_TESTS   := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/unit/*.c)))
 KERNEL_TESTS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/kernel/*.c)))
 TEST_TOOLS   := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/tools/*.c)))
-SHELL_TESTS  := $(sort $(wildcard tests/netns/*.sh tests/stubs/*.sh))
+SHELL_TESTS  := $(sort $(wildcard tests/netns/*.sh tests/stubs/*.sh tests/faults/*.sh))
 CMOCKA_LDLIBS = $(shell $(PKG_CONFIG) --libs cmocka)
 
 # A resolver client is built where its compiler or library is there; the tests skip the others. These
@@ -47,6 +47,12 @@ $(BUILD)/tests/tools/wire-vectors: TEST_LDLIBS = -lldns
 $(BUILD)/tests/tools/%: tests/tools/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $< $(TOOL_LDLIBS)
+
+TEST_TOOLS := $(filter-out %/shifted-clock,$(TEST_TOOLS)) $(BUILD)/tests/tools/shifted-clock.so
+
+$(BUILD)/tests/tools/%.so: tests/tools/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -fPIC -shared -o $@ $<
 
 # wire-*: with the messages of vectors.h, with threads and libbpf
 $(BUILD)/tests/tools/wire-%: tests/tools/wire-%.c

@@ -8,58 +8,16 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/lib.sh
 . tools/lab/lab.sh
 . tests/wire-lab.sh
+. tests/flow.sh
+. tests/pins.sh
 
 RATE=300 # queries a second
-FLOW_SECONDS=60
-
-flow_start() {
-	rm -f "$LAB_DIR/flow.log"
-	(lab_stay clients "$LAB_HOST_PID" "$BUILD/tests/tools/wire-flow" "$RATE" "$FLOW_SECONDS" "$LAB_SERVER4" \
-		both.example "$LAB_DIR/flow.log") >"$LAB_DIR/flow.out" 2>&1 </dev/null &
-	FLOW=$!
-	disown
-}
-
-# Sets SENT, FILTER, SERVER, WRONG and LOST.
-flow_stop() {
-	local said
-	lab_end "$FLOW"
-	said=$(cat "$LAB_DIR/flow.out")
-	SENT='' FILTER='' SERVER='' WRONG='' LOST=''
-	[[ $said =~ ^sent=([0-9]+)\ filter=([0-9]+)\ server=([0-9]+)\ wrong=([0-9]+)\ lost=([0-9]+)$ ]] || note "$said"
-	read -r SENT FILTER SERVER WRONG LOST <<<"${BASH_REMATCH[@]:1}"
-}
-
-# all_answered PHRASE LEAST: of the flow, and none reached the server
-all_answered() {
-	check_number "$1: queries were sent" "$SENT" -gt "$2"
-	check_equal "$1: each was answered rightly on the host" "$SENT answered, 0 from the server, 0 wrong, 0 lost" \
-		"$FILTER answered, $SERVER from the server, $WRONG wrong, $LOST lost"
-	check_equal "$1: no AAAA reached the server" 0 "$(lab_queries AAAA)"
-}
 
 # end_controller SIGNAL: the filter stays
 end_controller() {
 	kill "-$1" "$(lab_status .pid)"
 	lab_until 5 lab_gone "$LAB_FILTER_PID" || not_ok "the controller ends by SIG$1"
 	LAB_FILTER_PID=''
-}
-
-pins() { lab_control ls "$LAB_DIR/bpf/stubsieve" 2>/dev/null | sed -n 's/^\(tcx\|cgroup\|clsact\)-.*/\1/p' | sort -u; }
-
-# link_ids FIELD: of what is pinned
-link_ids() {
-	local pin
-	for pin in $(lab_control find "$LAB_DIR/bpf/stubsieve" -name 'tcx-*' -o -name 'cgroup-*'); do
-		lab_control bpftool -j link show pinned "$pin" | jq -r ".$1"
-	done | sort -u
-}
-
-none_there() {
-	local kind=$1 id
-	shift
-	for id; do bpftool "$kind" show id "$id" >/dev/null 2>&1 && return 1; done
-	return 0
 }
 
 qdiscs() { nsenter --target "$LAB_HOST_PID" --net tc qdisc show | grep -c clsact; }
@@ -71,7 +29,7 @@ handover() {
 	local signal
 	start_filter "$1: first controller" --settle 0 || return
 	lab_mark
-	flow_start
+	flow_start "$RATE"
 	sleep 0.3
 	for signal in TERM KILL TERM; do
 		end_controller "$signal"
@@ -80,7 +38,7 @@ handover() {
 	done
 	sleep 0.3
 	flow_stop
-	all_answered "$1: four controllers" "$RATE"
+	flow_all_answered "$1: four controllers" "$RATE"
 }
 
 # What a killed controller left: all of it goes by `stop`, nothing by itself.
@@ -159,21 +117,12 @@ lifecycle_actions() {
 	heartbeat
 }
 
-# The queries of the flow after MS with that fate
-flow_after() {
-	awk -v from="$1" -v fate="$2" '$1 >= from && $2 == fate { n++ } END { print n + 0 }' "$LAB_DIR/flow.log"
-}
-
-flow_before() {
-	awk -v to="$1" -v fate="$2" '$1 < to && $2 == fate { n++ } END { print n + 0 }' "$LAB_DIR/flow.log"
-}
-
 # Dead for a second: every query passes, until the next controller comes.
 heartbeat() {
 	local death dead before RATE=100
 	lab_filter_stop
 	start_filter "heartbeat" --settle 0 --fail-open-after 1 --fail-open-spread 0 || return
-	flow_start
+	flow_start "$RATE"
 	sleep 1.5
 	death=$(lab_ms)
 	end_controller KILL
@@ -254,10 +203,10 @@ lifecycle_storms() {
 	lab_host ipv4
 	start_filter storms --settle 0 || return
 	lab_mark
-	flow_start
+	flow_start "$RATE"
 	for _ in 1 2 3; do storm "198.18.%d.%d/32 dev h0" | lab_control ip -batch -; done
 	flow_stop
-	all_answered "3 times 2,000 IPv4 routes come and go" 20
+	flow_all_answered "3 times 2,000 IPv4 routes come and go" 20
 	storm6
 	check_sums storms
 }
@@ -269,7 +218,7 @@ storm6() {
 	storm "unreachable 2001:db8:99:%x:%x::/80" >"$LAB_DIR/storm"
 	before=$(lab_status .counters.passed.changed)
 	lab_mark
-	flow_start
+	flow_start "$RATE"
 	nsenter --target "$LAB_HOST_PID" --net ip -6 -batch "$LAB_DIR/storm" &
 	storm=$!
 	while kill -0 "$storm" 2>/dev/null; do verdicts+=$(lab_status '.netns[0].verdict.aaaa')$'\n'; done
