@@ -92,6 +92,16 @@ unit: $(UNIT_TESTS)
 check: tests
 	BUILD=$(BUILD) tests/run $(UNIT_TESTS) $(KERNEL_TESTS) $(SHELL_TESTS)
 
+# The controller once more with every access to memory watched, through the tests that strain it most.
+WATCHED_TESTS := $(addprefix tests/netns/,containers.sh lifecycle.sh moving-interfaces.sh coverage.sh) \
+	$(sort $(wildcard tests/faults/*.sh)) $(addprefix $(BUILD)/watched/tests/kernel/,namespaces namespace scope attach)
+
+.PHONY: check-memory
+check-memory: tests
+	$(MAKE) BUILD=$(BUILD)/watched CFLAGS="-O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer" \
+		$(BUILD)/watched/stubsieve $(filter $(BUILD)/watched/%,$(WATCHED_TESTS))
+	BUILD=$(BUILD) TEST_TIMEOUT=900 tests/watched $(BUILD)/watched $(WATCHED_TESTS)
+
 # The resolver suite once more, with more rounds, and what it found as a table.
 STUB_SUITE := $(addprefix tests/stubs/,libc.sh languages.sh tools.sh forwarders.sh)
 
