@@ -112,6 +112,16 @@ static int leave(void **state)
 	return 0;
 }
 
+/* As `stubsieve exec` does it. */
+static int have_exec(bool exempt, char *ret_path, size_t size, struct error *error)
+{
+	int r = scope_find_exec(&scope, exempt, ret_path, size, error);
+
+	if (r < 0)
+		r = scope_make_exec(ret_path, error);
+	return r < 0 ? r : scope_find_exec(&scope, exempt, ret_path, size, error);
+}
+
 static void open_scope_quietly(void *data)
 {
 	struct error *error = data;
@@ -534,7 +544,7 @@ static void the_cgroups_for_commands_keep_their_kind(void **state)
 	make("a");
 	configure("cgroup", at("a"));
 	start(SIEVE_ACTION_ANSWER);
-	assert_int_equal(scope_make_exec(&scope, false, path, sizeof(path), &error), 0);
+	assert_int_equal(have_exec(false, path, sizeof(path), &error), 0);
 	scope_close(&scope);
 	scope_remove_exec(run_dir);
 	configure("exempt-cgroup", path);
@@ -1004,7 +1014,7 @@ static void the_others_are_attached_to_all_the_same(void **state)
 	assert_true(scope_is_attached(&scope, &scope.entries[1]));
 	/* nor a command from its cgroup */
 	for (int exempt = 0; exempt < 2; exempt++)
-		if (scope_make_exec(&scope, exempt, path, sizeof(path), &error) != 0)
+		if (have_exec(exempt, path, sizeof(path), &error) != 0)
 			fail_msg("%s", error.text);
 	detach_foreign("a", foreign, BPF_CGROUP_INET_EGRESS);
 	refresh();
@@ -1223,7 +1233,7 @@ static char *make_exec(bool exempt)
 	static char path[PATH_MAX];
 	struct error error = {};
 
-	if (scope_make_exec(&scope, exempt, path, sizeof(path), &error) != 0)
+	if (have_exec(exempt, path, sizeof(path), &error) != 0)
 		fail_msg("%s", error.text);
 	return path;
 }
@@ -1232,6 +1242,7 @@ static void the_cgroups_for_commands_are_in_force_when_they_are_made(void **stat
 {
 	struct told told = {};
 	char *path, first[PATH_MAX];
+	struct error error = {};
 	uint64_t id;
 
 	(void)state;
@@ -1240,6 +1251,10 @@ static void the_cgroups_for_commands_are_in_force_when_they_are_made(void **stat
 	start(SIEVE_ACTION_OBSERVE);
 	programs_set_event_callback(programs, take_event, &told);
 	assert_int_equal(count_published(), 1); /* they are made when they are needed */
+	assert_int_equal(scope_find_exec(&scope, false, first, sizeof(first), &error), -EIO);
+	assert_string_equal(strrchr(first, '/'), "/scope");
+	assert_non_null(strstr(error.text, first));
+	assert_int_equal(access(first, F_OK), -1); /* ... and not by the controller */
 	path = make_exec(false);
 	assert_true(strncmp(path, root, strlen(root)) == 0);
 	assert_string_equal(strrchr(path, '/'), "/scope");
@@ -1327,7 +1342,7 @@ static void each_run_directory_has_its_own_cgroups_for_commands(void **state)
 	snprintf(config.run_dir, sizeof(config.run_dir), "%s/other", run_dir);
 	open_scope();
 	assert_int_equal(scope_attach(&scope, programs, &error), 0);
-	assert_int_equal(scope_make_exec(&scope, false, path, sizeof(path), &error), 0);
+	assert_int_equal(have_exec(false, path, sizeof(path), &error), 0);
 	strcpy(second, path);
 	scope_remove_exec(config.run_dir);
 	assert_string_not_equal(first, second);

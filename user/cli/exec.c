@@ -12,6 +12,7 @@
 #include "cli.h"
 #include "config.h"
 #include "instance.h"
+#include "scope.h"
 
 /* As a shell says that a command cannot be run, or is not there. */
 #define EXIT_CANNOT_RUN 126
@@ -23,7 +24,7 @@ static const char usage[] =
 	"Run a command in the scope of the filter, or with --exempt outside of it: the way to ask explicitly for\n"
 	"what the filter would answer, as in: stubsieve exec --exempt -- dig www.example.com AAAA\n"
 	"\n"
-	"The command runs in a cgroup that the controller makes for it. Its exit status is the command's; 3: no\n"
+	"The command runs in a cgroup that is made for it. Its exit status is the command's; 3: no\n"
 	"controller runs, 126 or 127: the command cannot be run or found.\n"
 	"\n"
 	"  --exempt             outside of the filter\n"
@@ -73,27 +74,52 @@ static int parse(struct request *request, int argc, char **argv)
 	return EXIT_USAGE;
 }
 
-/* The cgroup to go to, as the controller tells it. -1 to go on, or an exit status. */
-static int find_cgroup(const struct request *request, char path[PATH_MAX])
+/* What the controller says of the cgroup to go to. -1 to go on, or an exit status. */
+static int ask(const struct request *request, json_t **ret_answer, char path[PATH_MAX])
 {
 	_cleanup_free_ char *answer = NULL;
 	const char *word;
 	struct error error;
 	json_t *json;
-	int status = EXIT_FAILED;
 
 	if (instance_ask(request->config.run_dir, request->exempt ? "exec exempt" : "exec", &answer, &error) < 0)
 		return complain_error(&error);
 	json = json_loads(answer, 0, NULL);
 	word = json_string_value(json_object_get(json, "cgroup"));
-	if (word && strlen(word) < PATH_MAX) {
-		strcpy(path, word);
-		status = -1;
-	} else {
-		word = json_string_value(json_object_get(json, "error"));
-		complain("%s", word ? word : "the controller's answer is not understood; is it of another version?");
+	if (!word || strlen(word) >= PATH_MAX) {
+		complain("the controller's answer is not understood; is it of another version?");
+		json_decref(json);
+		return EXIT_FAILED;
 	}
-	json_decref(json);
+	strcpy(path, word);
+	*ret_answer = json;
+	return -1;
+}
+
+static bool is_not_in_force(const json_t *answer)
+{
+	return json_is_string(json_object_get(answer, "error"));
+}
+
+/* The cgroup to go to, in force: made here, for the controller may not. -1 to go on, or an exit status. */
+static int find_cgroup(const struct request *request, char path[PATH_MAX])
+{
+	json_t *answer = NULL;
+	struct error error;
+	int status = ask(request, &answer, path);
+
+	if (status < 0 && is_not_in_force(answer)) {
+		json_decref(answer);
+		answer = NULL;
+		if (scope_make_exec(path, &error) < 0)
+			return complain_error(&error);
+		status = ask(request, &answer, path);
+	}
+	if (status < 0 && is_not_in_force(answer)) {
+		complain("%s", json_string_value(json_object_get(answer, "error")));
+		status = EXIT_FAILED;
+	}
+	json_decref(answer);
 	return status;
 }
 

@@ -66,18 +66,17 @@ static void ready(struct controller *controller, void *data)
 	notify_ready();
 }
 
-/* The cgroup in which a command is to run, or what is wrong. */
+/* The cgroup in which a command is to run, and if it is not in force what is wrong. */
 static char *exec_answer(struct controller *controller, bool exempt)
 {
 	char path[PATH_MAX] = "";
 	struct error error = {};
-	json_t *json;
+	json_t *json, *wrong = NULL;
 	char *text;
 
-	if (scope_make_exec(&controller->filter.scope, exempt, path, sizeof(path), &error) < 0)
-		json = json_pack("{s:o}", "error", json_text(error.text));
-	else
-		json = json_pack("{s:o}", "cgroup", json_text(path));
+	if (scope_find_exec(&controller->filter.scope, exempt, path, sizeof(path), &error) < 0)
+		wrong = json_text(error.text);
+	json = json_pack("{s:o, s:o?}", "cgroup", json_text(path), "error", wrong);
 	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	json_decref(json);
 	return text;

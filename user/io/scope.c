@@ -391,12 +391,6 @@ bool scope_is_attached(const struct scope *scope, const struct scope_entry *entr
 	return attach_cgroup_is_live(scope->config->pin_dir, entry->cgroup.id);
 }
 
-/* 0, or the negative errno of the cgroup that could not be made. */
-static int make_cgroup(const struct scope *scope, const char *path)
-{
-	return mkdirat(scope->mount_fd, path + 1, 0755) < 0 && errno != EEXIST ? -errno : 0;
-}
-
 /* Trouble with other cgroups does not matter. */
 static bool is_exec_in_force(const struct scope *scope, bool exempt)
 {
@@ -408,23 +402,30 @@ static bool is_exec_in_force(const struct scope *scope, bool exempt)
 	return false;
 }
 
-int scope_make_exec(struct scope *scope, bool exempt, char *ret_path, size_t size, struct error *error)
+int scope_find_exec(struct scope *scope, bool exempt, char *ret_path, size_t size, struct error *error)
 {
-	char parent[64], path[128];
-	int r;
+	char path[128];
 
-	exec_parent(scope->config->run_dir, parent);
 	exec_path(scope->config->run_dir, exempt ? SIEVE_CGROUP_EXEMPT : SIEVE_CGROUP_SCOPE, path);
-	r = make_cgroup(scope, parent);
-	if (r == 0)
-		r = make_cgroup(scope, path);
-	if (r < 0)
-		return fail(error, -r, "cannot make the cgroup %s%s: %s", scope->mount, path, strerror(-r));
+	snprintf(ret_path, size, "%s%s", scope->mount, path);
 	scope_refresh(scope);
 	if (!is_exec_in_force(scope, exempt))
-		return fail_as(error, ERROR_FAILED, EIO, "the cgroup %s%s is not in force: %s", scope->mount, path,
-			       scope->trouble[0] ? scope->trouble : "it is gone again");
-	snprintf(ret_path, size, "%s%s", scope->mount, path);
+		return fail_as(error, ERROR_FAILED, EIO, "the cgroup %s is not in force: %s", ret_path,
+			       scope->trouble[0] ? scope->trouble : "it is not there");
+	return 0;
+}
+
+int scope_make_exec(const char *path, struct error *error)
+{
+	char parent[PATH_MAX];
+	char *slash;
+
+	snprintf(parent, sizeof(parent), "%s", path);
+	slash = strrchr(parent, '/');
+	if (slash)
+		*slash = '\0';
+	if ((mkdir(parent, 0755) < 0 && errno != EEXIST) || (mkdir(path, 0755) < 0 && errno != EEXIST))
+		return fail(error, errno, "cannot make the cgroup %s: %s", path, strerror(errno));
 	return 0;
 }
 

@@ -69,8 +69,14 @@ bool scope_wants(const struct scope *scope, const struct pin *pin);
 /* Is the cgroup there, and does what the action needs hang at it, or at a scope above it? */
 bool scope_is_attached(const struct scope *scope, const struct scope_entry *entry);
 
-/* Make the cgroup for commands that are to run in scope, or exempt, and have it in force. Its absolute path. */
-int scope_make_exec(struct scope *scope, bool exempt, char *ret_path, size_t size, struct error *error);
+/*
+ * The cgroup for commands that are to run in scope, or exempt: its absolute path, also on failure. 0: it is in force.
+ * It is made by who runs a command in it, for nobody but CAP_DAC_OVERRIDE may make one at the root of the hierarchy.
+ */
+int scope_find_exec(struct scope *scope, bool exempt, char *ret_path, size_t size, struct error *error);
+
+/* Make that cgroup, unless it is there. */
+int scope_make_exec(const char *path, struct error *error);
 
 /* Remove the cgroups for commands of the instance with this run directory; those in which some still run are told of. */
 void scope_remove_exec(const char *run_dir);
