@@ -29,6 +29,7 @@ libmnl                libmnl-dev                libmnl-devel                 lib
 jansson               libjansson-dev            jansson-devel                jansson-dev
 pkg-config            pkg-config                pkgconf-pkg-config           pkgconf
 kernel-headers        linux-libc-dev            kernel-headers               linux-headers
+libseccomp            libseccomp-dev            libseccomp-devel             libseccomp-dev
 +cmocka               libcmocka-dev             libcmocka-devel              cmocka-dev
 +libpcap              libpcap-dev               libpcap-devel                libpcap-dev
 +ldns                 libldns-dev               ldns-devel                   ldns-dev

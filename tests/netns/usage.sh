@@ -90,7 +90,7 @@ three_capabilities() {
 		for times in first second; do
 			# shellcheck disable=SC2046 # words without spaces
 			(export STUBSIEVE_HOOK=$hook
-			lab_stay control "$LAB_HOST_PID" "${limited[@]}" $(run --cgroup "$LAB/clients" --settle 0)) \
+			lab_stay control "$LAB_HOST_PID" "${limited[@]}" $(run --cgroup "$LAB/clients" --settle 0 --netns self)) \
 				>"$LAB_DIR/limited.log" 2>&1 </dev/null &
 			LAB_FILTER_PID=$!
 			disown

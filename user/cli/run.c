@@ -12,6 +12,7 @@
 #include "connectivity_json.h"
 #include "controller.h"
 #include "options.h"
+#include "privilege.h"
 #include "status_json.h"
 
 static void print_usage(void)
@@ -124,6 +125,19 @@ static char *answer(const char *question, struct controller *controller, void *d
 	return text;
 }
 
+/* -1 to go on, or an exit status. */
+static int check_privilege(struct config *config)
+{
+	struct error error;
+	int r = privilege_check(config, &error);
+
+	if (r < 0)
+		return complain_error(&error);
+	if (r > 0)
+		complain("%s", error.text);
+	return -1;
+}
+
 int command_run(int argc, char **argv)
 {
 	struct options options = { .command = "run", .print_usage = print_usage };
@@ -138,6 +152,8 @@ int command_run(int argc, char **argv)
 		complain("%s", text);
 		status = EXIT_USAGE;
 	}
+	if (status < 0)
+		status = check_privilege(&options.config);
 	if (status < 0)
 		status = controller_run(&controller, &error) < 0 ? complain_error(&error) : EXIT_DONE;
 	config_free(&options.config);

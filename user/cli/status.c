@@ -181,6 +181,17 @@ static void print_server(const json_t *entry)
 							      ", on loopback alone: what it is sent stays whole");
 }
 
+static void print_sandbox(const json_t *sandbox)
+{
+	const json_t *capabilities = json_object_get(sandbox, "capabilities"), *entry;
+	size_t i;
+
+	printf("  sandbox: %s; ", json_is_true(json_object_get(sandbox, "seccomp")) ? "seccomp" : "no seccomp");
+	json_array_foreach(capabilities, i, entry)
+		printf("%s%s", i ? ", " : "", json_string_value(entry) ? json_string_value(entry) : "?");
+	puts(json_array_size(capabilities) > 0 ? "" : "no capabilities");
+}
+
 static void print_text(const json_t *status)
 {
 	const json_t *cgroups = json_object_get(status, "cgroups"), *entry;
@@ -194,6 +205,7 @@ static void print_text(const json_t *status)
 	json_array_foreach(cgroups, i, entry)
 		print_cgroup(entry);
 	print_config(json_object_get(status, "config"));
+	print_sandbox(json_object_get(status, "sandbox"));
 	if (json_is_true(json_object_get(status, "netns_full")))
 		puts("  no more network namespaces are followed: the queries of others pass (max-netns, or the limit of open files)");
 	json_array_foreach(json_object_get(status, "servers"), i, entry)

@@ -3,9 +3,11 @@
 
 #include <limits.h>
 
+#include "capability.h"
 #include "clock.h"
 #include "connectivity_json.h"
 #include "netns.h"
+#include "privilege.h"
 
 #define TEXT_MAX 512
 
@@ -282,6 +284,21 @@ static json_t *servers_json(const struct controller *controller)
 	return paths.array;
 }
 
+/* What this process, and so the controller whose child it is, may still do. */
+static json_t *sandbox_json(void)
+{
+	struct privilege privilege;
+	json_t *capabilities = json_array();
+
+	privilege_read(&privilege);
+	for (unsigned int number = 0; number < 64; number++)
+		if (privilege.effective & 1ULL << number)
+			json_array_append_new(capabilities, capability_name(number) ? json_string(capability_name(number)) :
+											json_integer(number));
+	return json_pack("{s:b, s:b, s:o}", "seccomp", privilege.seccomp, "no_new_privileges",
+			 privilege.no_new_privileges, "capabilities", capabilities);
+}
+
 static json_t *cgroups_json(const struct scope *scope)
 {
 	json_t *array = json_array();
@@ -322,6 +339,7 @@ json_t *status_json(struct controller *controller)
 	set(object, "counters", counters_json(counters));
 	if (controller->config->results == CONFIG_RESULTS_COVERED)
 		set(object, "responses", responses_json(counters));
+	set(object, "sandbox", sandbox_json());
 	set(object, "config", config_json(controller->config));
 	return object;
 }

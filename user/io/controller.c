@@ -16,6 +16,7 @@
 #include "commands.h"
 #include "instance.h"
 #include "mounts.h"
+#include "privilege.h"
 #include "remove.h"
 
 #define EVENTS_MAX 64
@@ -58,11 +59,14 @@ static int set_up(struct controller *controller, int *ret_pin_lock, struct error
 static void become_ready(struct controller *controller, int control_fd)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.u64 = SOURCE_CONTROL };
+	struct error error;
 
 	if (controller->is_ready ||
 	    (!controller->filter.is_tidy && clock_monotonic_ns() < controller->started_ns + READY_NS))
 		return;
 	controller->is_ready = true;
+	if (privilege_confine(controller->config, &error) < 0)
+		fprintf(stderr, "stubsieve: %s\n", error.text);
 	epoll_ctl(controller->epoll_fd, EPOLL_CTL_ADD, control_fd, &event);
 	controller->ready(controller, controller->data);
 }
