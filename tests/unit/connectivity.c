@@ -349,6 +349,17 @@ static void a_malformed_route_concerns_and_one_of_another_family_does_not(void *
 	assert_false(connectivity_concerns(&message.header, &connectivity, &by_routes));
 }
 
+static void every_state_has_a_name(void **state)
+{
+	(void)state;
+	for (enum sieve_connectivity one = SIEVE_CONNECTED; one <= SIEVE_USELESS; one++) {
+		assert_non_null(connectivity_name(one));
+		for (enum sieve_connectivity other = SIEVE_CONNECTED; other < one; other++)
+			assert_string_not_equal(connectivity_name(one), connectivity_name(other));
+	}
+	assert_null(connectivity_name(SIEVE_USELESS + 1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -371,6 +382,7 @@ int main(void)
 		cmocka_unit_test(routes_of_router_advertisements_concern_while_ipv4_is_missing),
 		cmocka_unit_test(where_addresses_decide_routes_concern_only_a_family_without_one),
 		cmocka_unit_test(a_malformed_route_concerns_and_one_of_another_family_does_not),
+		cmocka_unit_test(every_state_has_a_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,16 +39,6 @@ static const char *const responses[] = {
 #undef SIEVE_RESPONSE
 };
 
-const char *connectivity_name(enum sieve_connectivity connectivity)
-{
-	static const char *const names[] = {
-		[SIEVE_CONNECTED] = "connected", [SIEVE_OFFLINE] = "offline", [SIEVE_SETTLING] = "settling",
-		[SIEVE_NAT64] = "nat64",         [SIEVE_USELESS] = "useless",
-	};
-
-	return connectivity < sizeof(names) / sizeof(names[0]) ? names[connectivity] : NULL;
-}
-
 static double seconds(uint64_t ns)
 {
 	return (double)ns / (double)CLOCK_SECOND_NS;

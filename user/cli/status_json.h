@@ -10,9 +10,8 @@
 /* NULL: no memory. The caller's reference. Surveys the namespace in full if the last one was not. */
 json_t *status_json(struct controller *controller);
 
-/* The name of a reason or of an enum sieve_connectivity, and a line about it. NULL outside the enum. */
+/* The name of a reason, and a line about it. NULL outside the enum. */
 const char *reason_name(enum sieve_reason reason);
 const char *reason_text(enum sieve_reason reason);
-const char *connectivity_name(enum sieve_connectivity connectivity);
 
 #endif

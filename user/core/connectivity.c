@@ -174,3 +174,13 @@ bool connectivity_concerns(const struct nlmsghdr *message, const struct connecti
 	family = &connectivity->family[route.destination.family];
 	return !family->has_witness || route_same_key(&route, &family->witness);
 }
+
+const char *connectivity_name(enum sieve_connectivity connectivity)
+{
+	static const char *const names[] = {
+		[SIEVE_CONNECTED] = "connected", [SIEVE_OFFLINE] = "offline", [SIEVE_SETTLING] = "settling",
+		[SIEVE_NAT64] = "nat64",         [SIEVE_USELESS] = "useless",
+	};
+
+	return connectivity < sizeof(names) / sizeof(names[0]) ? names[connectivity] : NULL;
+}

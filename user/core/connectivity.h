@@ -34,6 +34,9 @@ int connectivity_nat64_parse(const char *word, enum connectivity_nat64 *ret_nat6
 const char *connectivity_detect_name(enum connectivity_detect detect);
 const char *connectivity_nat64_name(enum connectivity_nat64 nat64);
 
+/* How `status` and the metrics call it; NULL outside the enum. */
+const char *connectivity_name(enum sieve_connectivity connectivity);
+
 struct connectivity_family {
 	bool route;      /* a counting route was seen */
 	bool address;    /* a counting address was seen */
