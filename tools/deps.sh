@@ -5,7 +5,7 @@
 # Ubuntu, Fedora, Alpine. The package manager is asked only when something is missing. Exit: 0 all there, 1 failed,
 # 2 unknown distribution, 5 not root.
 #
-# DNS servers and podman are wanted for their programs alone. Where their packages would start services or take
+# DNS servers, podman and promtool are wanted for their programs alone. Where their packages would start services or take
 # over /etc/resolv.conf (Debian), they are not installed but unpacked into .deps; the lab and the tests find them
 # there. On Fedora systemd-resolved is used if it is there, and never installed.
 set -eu
@@ -64,6 +64,7 @@ DNS-server            @unpacked                 bind                         bin
 +unbound              @unpacked                 unbound                      unbound
 +systemd-resolved     @unpacked                 -                            -
 +podman               @unpacked                 podman,runc,netavark         podman,runc,netavark
++promtool             @unpacked                 -                            -
 END
 }
 
@@ -243,6 +244,19 @@ debian_podman() {
 	for program in iptables ip6tables; do ln -sf xtables-nft-multi ".deps/podman/usr/sbin/$program"; done
 }
 
+# Of Prometheus the program that checks metrics. Without it the test that has it do so is skipped, so no need to insist.
+debian_promtool() {
+	command -v promtool >/dev/null || [ -x .deps/prometheus/usr/bin/promtool ] && return
+	need_root "prometheus (promtool, unpacked into .deps)"
+	debian_lists
+	debian_unpack prometheus prometheus || return 0
+	mv .deps/prometheus/usr/bin/promtool .deps/download/
+	rm -rf .deps/prometheus
+	mkdir -p .deps/prometheus/usr/bin
+	mv .deps/download/promtool .deps/prometheus/usr/bin/
+	rm -rf .deps/download
+}
+
 install_missing() {
 	want=$(missing "$1")
 	[ -z "$want" ] && return
@@ -261,6 +275,7 @@ debian_for_tests() {
 	debian_resolved
 	debian_java
 	debian_podman
+	debian_promtool
 }
 
 for=${1:-}

@@ -148,8 +148,9 @@ static void what_is_documented_is_in_force_by_default(void **state)
 	}
 	for (size_t i = 0; i < COUNT(lists); i++)
 		assert_no_more(&config, lists[i].key, 0);
+	assert_no_more(&config, "metrics-textfile", 0);
 	config_keys(&count);
-	assert_int_equal(count, COUNT(defaults) + COUNT(lists));
+	assert_int_equal(count, COUNT(defaults) + COUNT(lists) + 1);
 	assert_int_equal(config.connectivity.detect, CONNECTIVITY_DETECT_ROUTES);
 	assert_int_equal(config.families, 1 << SIEVE_IPV4 | 1 << SIEVE_IPV6);
 	assert_int_equal(config.settle_ns, 5 * SECOND);
@@ -597,7 +598,7 @@ static void what_is_no_number_of_seconds_is_refused(void **state)
 
 static void paths_are_absolute_and_lose_final_slashes(void **state)
 {
-	static const char *const keys[] = { "pin-dir", "run-dir" };
+	static const char *const keys[] = { "pin-dir", "run-dir", "metrics-textfile" };
 	static const struct {
 		const char *word, *path;
 	} table[] = {

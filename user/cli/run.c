@@ -11,6 +11,7 @@
 #include "cli.h"
 #include "connectivity_json.h"
 #include "controller.h"
+#include "metrics_gather.h"
 #include "options.h"
 #include "privilege.h"
 #include "status_json.h"
@@ -117,6 +118,8 @@ static char *answer(const char *question, struct controller *controller, void *d
 		return exec_answer(controller, question[4] != '\0');
 	if (strncmp(question, "names ", 6) == 0)
 		return names_answer(controller->config, question + 6);
+	if (strcmp(question, "metrics") == 0)
+		return metrics_of_controller(controller);
 	if (strcmp(question, "status") != 0)
 		return NULL;
 	json = status_json(controller);

@@ -70,6 +70,7 @@ struct config {
 	uint64_t fail_open_spread_ns;
 	char run_dir[CONFIG_PATH_MAX];
 	char pin_dir[CONFIG_PATH_MAX];
+	char metrics_textfile[CONFIG_PATH_MAX]; /* "" for none */
 };
 
 /* One key, for parsing and for printing what is in force. */

@@ -172,7 +172,7 @@ static bool format_max_netns(const struct config *config, size_t index, char *wo
 	}                                                                                                 \
 	static bool format_##field(const struct config *config, size_t index, char *word, size_t size)    \
 	{                                                                                                 \
-		return config_format_text(config->field, index, word, size);                              \
+		return config->field[0] && config_format_text(config->field, index, word, size);          \
 	}
 
 static int parse_fail_open_after(const char *word, struct config *config)
@@ -194,6 +194,7 @@ SECONDS_KEY(settle)
 SECONDS_KEY(fail_open_spread)
 PATH_KEY(pin_dir)
 PATH_KEY(run_dir)
+PATH_KEY(metrics_textfile)
 
 #define KEY(word, name, values, repeats, summary) { word, values, summary, repeats, parse_##name, format_##name }
 #define TEXT_OF(number) #number
@@ -234,6 +235,8 @@ static const struct config_key keys[] = {
 	    "over which time a fleet's hosts then begin to pass them"),
 	KEY("pin-dir", pin_dir, "an absolute path on a bpffs", 0, "where links and maps are pinned"),
 	KEY("run-dir", run_dir, "an absolute path", 0, "where the lock and the control socket are"),
+	KEY("metrics-textfile", metrics_textfile, "an absolute path (of a file called *.prom)", 0,
+	    "a file for node_exporter's textfile collector, written every 15 s"),
 };
 
 const struct config_key *config_keys(size_t *ret_count)

@@ -51,7 +51,7 @@ static void answer_question(struct controller *controller, int fd)
 	if (instance_read_question(fd, question, sizeof(question)) < 0)
 		return;
 	question[strcspn(question, "\n")] = '\0';
-	if (strcmp(question, "status") == 0) {
+	if (strcmp(question, "status") == 0 || strcmp(question, "metrics") == 0) {
 		answer_in_child(controller, fd, question);
 		return;
 	}

@@ -71,10 +71,28 @@ static void become_ready(struct controller *controller, int control_fd)
 	controller->ready(controller, controller->data);
 }
 
+static char *make_metrics(void *data)
+{
+	struct controller *controller = data;
+
+	return controller->answer("metrics", controller, controller->data);
+}
+
 static void beat(struct controller *controller, uint64_t now)
 {
 	filter_beat(&controller->filter, now);
+	textfile_beat(&controller->metrics, controller->config->metrics_textfile, now, make_metrics, controller);
 	controller->next_beat = now + filter_beat_interval(&controller->filter);
+}
+
+static void reap_children(struct controller *controller)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		if (!textfile_reap(&controller->metrics, pid, status))
+			controller->answering--;
 }
 
 static void read_signals(struct controller *controller, int fd)
@@ -84,8 +102,7 @@ static void read_signals(struct controller *controller, int fd)
 	while (read(fd, &signal, sizeof(signal)) == sizeof(signal)) {
 		if (signal.ssi_signo != SIGCHLD)
 			controller->is_to_end = true;
-		while (waitpid(-1, NULL, WNOHANG) > 0)
-			controller->answering--;
+		reap_children(controller);
 	}
 }
 
@@ -222,6 +239,7 @@ int controller_run(struct controller *controller, struct error *error)
 	filter_close(&controller->filter);
 	cleanup_close(&controller->epoll_fd);
 	if (remove) {
+		textfile_remove(&controller->metrics);
 		scope_remove_exec(controller->config->run_dir);
 		r = remove_all(controller->config->pin_dir, error);
 	}

@@ -10,6 +10,7 @@
 #include "config.h"
 #include "error.h"
 #include "filter.h"
+#include "textfile.h"
 
 struct controller;
 
@@ -25,6 +26,7 @@ typedef void (*controller_ready)(struct controller *controller, void *data);
 struct controller {
 	const struct config *config;
 	struct filter filter;
+	struct textfile metrics;
 	int epoll_fd;
 	pid_t pid;
 	uint64_t started_ns;    /* CLOCK_MONOTONIC */
