@@ -102,9 +102,38 @@ static void a_number_has_four_octets(void **state)
 	assert_int_equal(value, 5);
 }
 
+static void a_message_is_whole_where_its_length_says_so_and_it_is_there(void **state)
+{
+	static const struct {
+		uint32_t length;
+		int left;
+		bool is_whole;
+	} cases[] = {
+		{ 16, 16, true },
+		{ 16, 15, false },
+		{ 16, 0, false },
+		{ 16, -3, false }, /* behind one whose padding is missing */
+		{ 15, 16, false },
+		{ 17, 16, false },
+		{ 17, 20, true },
+		{ 0x7fffffff, 16, false },
+		{ 0x80000000, 16, false }, /* negative to mnl_nlmsg_ok() */
+		{ 0xffffffff, 0x7fffffff, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct nlmsghdr message = { .nlmsg_len = cases[i].length };
+
+		if (message_is_whole(&message, cases[i].left) != cases[i].is_whole)
+			fail_msg("a length of %#x in %d octets", cases[i].length, cases[i].left);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_message_is_whole_where_its_length_says_so_and_it_is_there),
 		cmocka_unit_test(walks_over_every_attribute_to_the_end),
 		cmocka_unit_test(a_message_shorter_than_its_header_is_refused),
 		cmocka_unit_test(a_header_without_its_padding_has_no_attributes),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Walk over the attributes of a netlink message without leaving it. */
+/* Walk over the messages of netlink and their attributes without leaving them. */
 #ifndef STUBSIEVE_ATTRIBUTE_H
 #define STUBSIEVE_ATTRIBUTE_H
 
@@ -25,6 +25,16 @@ struct attribute {
 static inline const void *message_payload(const struct nlmsghdr *message)
 {
 	return (const unsigned char *)message + NLMSG_HDRLEN;
+}
+
+/*
+ * A message is whole within so many octets. libmnl's mnl_nlmsg_ok() reckons with int and takes a length from 2 GiB on
+ * for a small one.
+ */
+static inline bool message_is_whole(const struct nlmsghdr *message, int left)
+{
+	return left >= (int)sizeof(*message) && message->nlmsg_len >= sizeof(*message) &&
+	       message->nlmsg_len <= (uint32_t)left;
 }
 
 /*

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "attribute.h"
 #include "cleanup.h"
 #include "clock.h"
 
@@ -129,7 +130,7 @@ static int take_answers(struct netlink_dumps *dumps, const struct taker *taker, 
 			return length == -EAGAIN ? -EPROTO : (int)length; /* no more comes, and it was not the end */
 		if (now > dumps->deadline)
 			return -ETIMEDOUT;
-		for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+		for (; message_is_whole(message, left); message = mnl_nlmsg_next(message, &left)) {
 			int r = take_message(dumps, message, taker);
 
 			if (r != 0)
@@ -162,7 +163,7 @@ static bool is_over(const struct netlink_dumps *dumps)
 	const struct nlmsghdr *message = (const struct nlmsghdr *)buffer;
 	ssize_t length = netlink_receive(dumps->fd, buffer, sizeof(buffer));
 
-	return length > 0 && mnl_nlmsg_ok(message, (int)length) && message->nlmsg_type == NLMSG_DONE;
+	return length > 0 && message_is_whole(message, (int)length) && message->nlmsg_type == NLMSG_DONE;
 }
 
 /* The kernel makes one dump at a time on a socket, and nothing but closing it stops one. */

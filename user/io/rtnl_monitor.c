@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "attribute.h"
 #include "netlink.h"
 #include "rtnl.h"
 
@@ -82,7 +83,7 @@ static void pass_on(const void *datagram, size_t length, rtnl_message_callback c
 	const struct nlmsghdr *message = datagram;
 	int left = (int)length;
 
-	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+	for (; message_is_whole(message, left); message = mnl_nlmsg_next(message, &left))
 		callback(message, data);
 }
 
