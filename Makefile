@@ -4,6 +4,7 @@
 # make deps       install what the build, the demo and the tests need (root)
 # make demo       show the filter at work in a private lab (root)
 # make check      run every test (root); `make unit` runs those that need no privilege
+# make fuzz       search for inputs that break it, SECONDS=1200 a target; TARGETS, JOBS
 # make stubs-table   how resolvers fare with the filter, measured anew: tests/stubs/RESULTS.md (root)
 # make bench      measure the filter's cost (root)
 # make install    DESTDIR= PREFIX=/usr/local

@@ -22,6 +22,8 @@ CARES   = $(shell $(PKG_CONFIG) --exists libcares && echo yes)
 STUBS  := $(addprefix $(BUILD)/tests/stubs/,musl cares go java/Lookup.class)
 TEST_TOOLS += $(STUBS)
 
+include tests/fuzz/fuzz.mk
+
 $(BUILD)/tests/unit/%: tests/unit/%.c $(CORE_OBJECTS)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(CORE_INCLUDES) -Ibpf -Itests -o $@ $< $(CORE_OBJECTS) $(CMOCKA_LDLIBS)
@@ -82,7 +84,7 @@ $(BUILD)/tests/stubs/java/Lookup.class: tests/stubs/java/Lookup.java
 	$(if $(JAVAC),$(JAVAC) -d $(@D) $<,@echo "no Java compiler: its client is left out")
 
 .PHONY: tests
-tests: $(BUILD)/stubsieve $(UNIT_TESTS) $(KERNEL_TESTS) $(TEST_TOOLS)
+tests: $(BUILD)/stubsieve $(UNIT_TESTS) $(KERNEL_TESTS) $(TEST_TOOLS) $(FUZZ_PROGRAMS)
 
 .PHONY: unit
 unit: $(UNIT_TESTS)
@@ -90,7 +92,7 @@ unit: $(UNIT_TESTS)
 
 .PHONY: check
 check: tests
-	BUILD=$(BUILD) tests/run $(UNIT_TESTS) $(KERNEL_TESTS) $(SHELL_TESTS)
+	BUILD=$(BUILD) tests/run $(UNIT_TESTS) $(KERNEL_TESTS) $(FUZZ_TESTS) $(SHELL_TESTS)
 
 # The controller once more with every access to memory watched, through the tests that strain it most.
 WATCHED_TESTS := $(addprefix tests/netns/,containers.sh lifecycle.sh moving-interfaces.sh coverage.sh) \

@@ -21,6 +21,7 @@ make                  make                      make                         mak
 git                   git                       git                          git
 bash                  bash                      bash                         bash
 BPF-compiler          clang,llvm                clang,llvm                   clang,llvm
++libFuzzer            @libfuzzer                compiler-rt                  compiler-rt
 bpftool               @bpftool                  bpftool                      bpftool
 libbpf                libbpf-dev                libbpf-devel                 libbpf-dev
 libelf                libelf-dev                elfutils-libelf-devel        elfutils-dev
@@ -139,6 +140,16 @@ debian_bpftool() {
 	done
 	echo "make deps: no package with bpftool found; install it by hand" >&2
 	exit 1
+}
+
+# Part of clang's own package in some releases of Ubuntu.
+debian_libfuzzer() {
+	echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' |
+		clang -x c - -fsanitize=fuzzer,address,undefined -o /dev/null 2>/dev/null && return
+	need_root libclang-rt-dev
+	debian_lists
+	apt-get -qq --simulate install libclang-rt-dev >/dev/null 2>&1 || return 0
+	debian_install libclang-rt-dev
 }
 
 has_named() {
@@ -271,6 +282,7 @@ install_missing() {
 }
 
 debian_for_tests() {
+	debian_libfuzzer
 	debian_unbound
 	debian_resolved
 	debian_java
