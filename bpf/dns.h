@@ -58,7 +58,9 @@ struct sieve_cut {
 	__u8 stays;       /* 1: there is an A or AAAA record in the answer section that stays */
 	__u8 hints;       /* 1: there is an address hint (RFC 9460 section 7.3) */
 	__u8 astray;      /* 1: a pointer leads to where no label of a known name begins */
-	__u8 reserved[3];
+	__u8 reserved[1];
+	__u16 label;      /* offset of the last label of the name gone through last that ended in the root; 0: it has none */
+	__u16 last_label; /* likewise of QNAME */
 	__u16 removed[SIEVE_FAMILIES]; /* records that are to go */
 	__u16 range_from[SIEVE_RANGES_MAX], range_to[SIEVE_RANGES_MAX];
 	__u64 labels[SIEVE_RESPONSE_MAX / 64 + 1]; /* a bit for each octet at which a label or pointer begins */

@@ -64,11 +64,14 @@ static __always_inline __u32 cgroup_facts(struct __sk_buff *skb)
 	return 0;
 }
 
+static __always_inline bool is_suffix_bit(__u32 bit)
+{
+	return suffix_bits[bit / 64] & 1ULL << bit % 64;
+}
+
 static __always_inline bool may_be_listed(__u64 suffix)
 {
-	__u32 bit = sieve_suffix_bit(suffix);
-
-	return suffix_bits[bit / 64] & 1ULL << bit % 64;
+	return is_suffix_bit(sieve_suffix_bit(suffix));
 }
 
 /* What is said of any suffix of QNAME holds. */
@@ -150,7 +153,7 @@ static __always_inline void wake_controller(struct net *net, struct sieve_netns 
 
 	if (state->wake)
 		return;
-	event.netns = BPF_CORE_READ(net, ns.inum);
+	event.netns = READ_FIELD(struct net, net, ns.inum);
 	if (!bpf_ringbuf_output(&events, &event, sizeof(event), BPF_RB_FORCE_WAKEUP))
 		state->wake = 1; /* else the next one tries again */
 }
@@ -187,7 +190,7 @@ static __always_inline __u32 nat_facts(struct __sk_buff *skb, const struct sieve
 
 	if (skb->ifindex != LOOPBACK_IFINDEX || !bpf_core_field_exists(kernel_skb(skb)->_nfct))
 		return 0;
-	connection = (struct nf_conn *)(BPF_CORE_READ(kernel_skb(skb), _nfct) & NFCT_PTRMASK);
+	connection = (struct nf_conn *)(READ_FIELD(struct sk_buff, skb, _nfct) & NFCT_PTRMASK);
 	if (!connection)
 		return 0;
 	if (bpf_core_field_exists(connection->status) && !test_conntrack_unknown)
@@ -204,6 +207,13 @@ static __always_inline __u64 socket_cgroup(void *socket, struct sieve_lookup *lo
 {
 	const struct sock *number;
 
+	if (READS_DIRECTLY) {
+		const void *pointer = KERNEL_POINTER(struct sock, socket);
+
+		pointer += bpf_core_field_offset(struct sock, sk_cgrp_data);
+		SIEVE_OPAQUE(pointer); /* or the offset becomes that of the load, which is then held for one of the field */
+		return *(const __u64 *)pointer;
+	}
 	lookup->socket = socket;
 	SIEVE_FORGET();
 	number = lookup->socket;
@@ -215,7 +225,7 @@ static __always_inline __u64 socket_cgroup(void *socket, struct sieve_lookup *lo
 /* The cgroup of the socket that sent the packet. */
 static __always_inline __u64 sender_cgroup(struct __sk_buff *skb, struct sieve_lookup *lookup)
 {
-	return socket_cgroup(BPF_CORE_READ(kernel_skb(skb), sk), lookup);
+	return socket_cgroup(READ_FIELD(struct sk_buff, skb, sk), lookup);
 }
 
 /*
@@ -228,7 +238,7 @@ static __always_inline bool is_listed_server(enum direction direction, struct si
 	const struct cgroup *cgroup = (const struct cgroup *)lookup->my_cgroup;
 	const __u32 *found;
 
-	lookup->id = BPF_CORE_READ(cgroup, kn, id);
+	lookup->id = cgroup_id(cgroup);
 	SIEVE_FORGET();
 	found = bpf_map_lookup_elem(&servers, &lookup->id);
 	return found && *found & kinds;

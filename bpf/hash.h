@@ -47,4 +47,10 @@ SIEVE_INLINE __u32 sieve_suffix_bit(__u64 key)
 	return (__u32)((key ^ key >> 32) * SIEVE_HASH_FACTOR >> 32) % SIEVE_SUFFIX_BITS;
 }
 
+/* ... and which one for all suffixes that end in this last label, by the key that it would have alone. */
+SIEVE_INLINE __u32 sieve_suffix_end_bit(__u64 key)
+{
+	return sieve_suffix_bit(~key);
+}
+
 #endif

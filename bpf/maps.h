@@ -39,6 +39,7 @@ struct sieve_packet {
 	__u32 ip_length;      /* of the whole datagram, as the IP header says */
 	__be32 addresses[8];  /* source and destination as in the header: IPv4 in [0] and [1], IPv6 in [0..3] and [4..7] */
 	struct udphdr udp;
+	__be16 ipv4_head[6];  /* the IPv4 header up to its sum, of a message from a server */
 	__u8 family;          /* enum sieve_family: of the transport, not of the question */
 	__u8 protocol;        /* IPPROTO_UDP or IPPROTO_TCP */
 	__u8 reason;          /* enum sieve_reason: the headers speak against an answer */
@@ -61,7 +62,7 @@ struct sieve_kernel_work {
 	struct sieve_lookup lookup;
 	__u32 payload;                 /* of a response: octets from the network header to the message */
 	__u32 inum;                    /* of the device's namespace */
-	__u32 old_sums[2], new_sums[2]; /* of what changes of it: the records; ANCOUNT and the length */
+	__u64 old_sum, new_sum;        /* of what changes of its message: the records, ANCOUNT */
 	__u32 coverage_generation[SIEVE_FAMILIES]; /* as published of the namespace, and: */
 	__u8 coverage[SIEVE_FAMILIES]; /* enum sieve_coverage */
 	__u8 rests_on_routes;          /* 1: something goes because no route covers it */
@@ -133,6 +134,19 @@ struct {
 	__type(key, struct sieve_prefix);
 	__type(value, __u8);
 } coverage SEC(".maps");
+
+/* Beside it. */
+struct sieve_vacant {
+	__u64 bits[SIEVE_VACANT_BITS / 64];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct sieve_vacant);
+} vacant SEC(".maps");
 
 /* When the controller was told of an unknown namespace. */
 struct sieve_announced {

@@ -146,6 +146,8 @@ static __always_inline enum sieve_kind find_ipv4(struct __sk_buff *skb, enum dir
 	packet->protocol = head.ip.protocol;
 	packet->transport = header_length;
 	packet->ip_length = bpf_ntohs(head.ip.tot_len);
+	if (direction == FROM_SERVER)
+		__builtin_memcpy(packet->ipv4_head, &head.ip, sizeof(packet->ipv4_head));
 	packet->addresses[0] = head.ip.saddr;
 	packet->addresses[1] = head.ip.daddr;
 	packet->udp = head.udp;
@@ -271,7 +273,7 @@ static __always_inline bool is_group_route(const struct sieve_packet *packet, st
 {
 	if (packet->family != SIEVE_IPV4 || !dst)
 		return false;
-	return BPF_CORE_READ((struct rtable *)dst, rt_flags) & (RTCF_BROADCAST | RTCF_MULTICAST);
+	return READ_FIELD(struct rtable, dst, rt_flags) & (RTCF_BROADCAST | RTCF_MULTICAST);
 }
 
 /* Is the frame for several? The route knows of a packet that leaves, the link layer of one that came. */

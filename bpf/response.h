@@ -67,7 +67,7 @@ SIEVE_INLINE enum sieve_response sieve_take_pointer(struct sieve_work *work, __u
 /* The name at work->cursor, which is moved behind it. It may be longer than a name can be: that changes nothing. */
 SIEVE_INLINE enum sieve_response sieve_take_name(struct sieve_work *work)
 {
-	__u32 start = work->cursor, at = start;
+	__u32 start = work->cursor, at = start, label = 0;
 
 	SIEVE_ROLLED
 	for (__u32 i = 0; i < SIEVE_NAME_LABELS_MAX; i++) {
@@ -79,11 +79,13 @@ SIEVE_INLINE enum sieve_response sieve_take_name(struct sieve_work *work)
 		octet = work->message[at];
 		if (octet > SIEVE_LABEL_MAX)
 			return sieve_take_pointer(work, start, at);
-		at += 1 + octet;
 		if (octet == 0) {
-			work->cursor = at;
+			work->cut.label = (__u16)label;
+			work->cursor = at + 1;
 			return SIEVE_RESPONSE_NONE;
 		}
+		label = at;
+		at += 1 + octet;
 	}
 	return SIEVE_RESPONSE_records;
 }
@@ -268,6 +270,7 @@ SIEVE_INLINE enum sieve_response sieve_take_question(void *context, struct sieve
 		return response;
 	if (work->cut.astray || work->cursor > SIEVE_HEADER_SIZE + SIEVE_NAME_MAX)
 		return SIEVE_RESPONSE_malformed;
+	work->cut.last_label = work->cut.label;
 	work->cursor += SIEVE_QUESTION_TAIL;
 	return SIEVE_RESPONSE_NONE;
 }
@@ -353,6 +356,17 @@ SIEVE_INLINE int sieve_hash_label(struct sieve_work *work)
 	work->label_hash[work->question.labels & (SIEVE_LABELS - 1)] = hash;
 	work->cursor = at + 1 + length;
 	return 1;
+}
+
+/* The key of QNAME's last label alone; 0: it has none. */
+SIEVE_INLINE __u64 sieve_hash_last_label(void *context, struct sieve_work *work)
+{
+	work->question.labels = 0;
+	work->cursor = work->cut.last_label;
+	if (work->cursor == 0 || !sieve_walk_label(context, work))
+		return 0;
+	SIEVE_FORGET();
+	return sieve_hash(0, work->label_hash[1]);
 }
 
 /* The hashes of QNAME's labels, which sieve_parse_response() has gone through, for those who look it up. */

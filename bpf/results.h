@@ -11,26 +11,54 @@
 
 #include "facts.h"
 #include "packet.h"
-#include "rewrite.h"
+#include "vacant.h"
+
+/* IPv4-mapped: ::ffff:0:0/96. */
+static __always_inline bool is_mapped(const __u8 *address)
+{
+	return *(const __u64 *)address == 0 && *(const __u32 *)&address[8] == bpf_htonl(0xffff);
+}
+
+static __always_inline bool is_listed(struct sieve_work *work, __u32 family, const __u8 *address)
+{
+	struct sieve_prefix *key = &work->address;
+	struct sieve_kernel_work *kernel_work = (void *)((char *)work - offsetof(struct sieve_kernel_work, dns));
+	const struct sieve_vacant *summary;
+	__u32 zero = 0;
+
+	summary = bpf_map_lookup_elem(&vacant, &zero);
+	if (summary &&
+	    sieve_is_vacant(summary->bits, kernel_work->inum, family, bpf_ntohl(*(const __u32 *)address)))
+		return false;
+
+	key->family = (__u8)family;
+	if (family == SIEVE_IPV4) {
+		key->bits = SIEVE_PREFIX_BITS + 32;
+		*(__u32 *)key->address = *(const __u32 *)address;
+	} else {
+		key->bits = SIEVE_PREFIX_BITS + 128;
+		*(__u64 *)key->address = *(const __u64 *)address;
+		*(__u64 *)&key->address[8] = *(const __u64 *)&address[8];
+	}
+	return bpf_map_lookup_elem(&coverage, key);
+}
 
 /* Does the address at that offset stay? IPv4-mapped ones never do: they are no addresses of IPv6 hosts. */
 static __always_inline bool sieve_is_covered(void *context, struct sieve_work *work, __u32 family, __u32 offset)
 {
 	struct sieve_kernel_work *kernel_work = (void *)((char *)work - offsetof(struct sieve_kernel_work, dns));
-	struct sieve_prefix *key = &work->address;
-	__u32 *words = (__u32 *)key->address;
-	__u32 from = kernel_work->payload + offset;
+	const __u8 *address;
 
-	key->family = (__u8)family;
-	key->bits = SIEVE_PREFIX_BITS + (family == SIEVE_IPV4 ? 32 : 128);
-	if (load(context, from, key->address, family == SIEVE_IPV4 ? 4 : 16))
+	(void)context;
+	SIEVE_OPAQUE(offset);
+	if (!(policy.families & 1 << family) || offset > SIEVE_RESPONSE_MAX)
 		return true;
-	SIEVE_FORGET();
-	if (!(policy.families & 1 << family))
-		return true;
-	if (family == SIEVE_IPV6 && (words[0] | words[1]) == 0 && words[2] == bpf_htonl(0xffff))
+	address = &work->message[offset];
+	if (family == SIEVE_IPV6 && is_mapped(address))
 		return false;
-	if (kernel_work->coverage[family] != SIEVE_COVERAGE_LISTED || bpf_map_lookup_elem(&coverage, key))
+	if (kernel_work->coverage[family] != SIEVE_COVERAGE_LISTED)
+		return true;
+	if (is_listed(work, family, address))
 		return true;
 	kernel_work->rests_on_routes = 1;
 	return false;
@@ -95,7 +123,7 @@ static __always_inline int sieve_walk_record(void *context, struct sieve_work *w
 /* Not for a device above or beside this one, which sees it next, or was meant. */
 static __always_inline bool is_received_here(struct __sk_buff *skb, const struct net_device *device)
 {
-	return skb->pkt_type != PACKET_OTHERHOST && !skb->vlan_present && !is_bridge_port(device);
+	return skb->pkt_type != PACKET_OTHERHOST && !skb->vlan_present && !is_bridge_port_directly(device);
 }
 
 /* Copy the message to the work area, with zeros behind it. What lies in pages becomes linear: load() needs that. */
@@ -155,8 +183,11 @@ static __always_inline enum sieve_response take_coverage(const struct sieve_netn
 /* What is said of the name; `asked` is about the families of which something would go. */
 static __always_inline enum sieve_response judge_name(struct __sk_buff *skb, struct sieve_work *work)
 {
+	__u64 end = policy.suffix_depths ? sieve_hash_last_label(skb, work) : 0;
 	__u32 facts;
 
+	if (!end || !is_suffix_bit(sieve_suffix_end_bit(end)))
+		return SIEVE_RESPONSE_NONE;
 	sieve_hash_question(skb, work);
 	SIEVE_FORGET();
 	work->question.family = SIEVE_IPV6;
@@ -237,7 +268,7 @@ static __always_inline enum sieve_response find_receiver(struct __sk_buff *skb, 
 static __always_inline enum sieve_response judge_cgroup(const struct sieve_lookup *lookup)
 {
 	const struct cgroup *cgroup = (const struct cgroup *)lookup->my_cgroup;
-	int own = policy.cgroup_levels ? BPF_CORE_READ(cgroup, level) : 0;
+	int own = policy.cgroup_levels ? READ_FIELD(struct cgroup, cgroup, level) : 0;
 
 	SIEVE_UNROLLED
 	for (int level = SIEVE_CGROUP_LEVELS - 1; level >= 0; level--) {
@@ -266,6 +297,17 @@ static __always_inline enum sieve_response judge_receiver(struct __sk_buff *skb,
 	return response;
 }
 
+/* As find_netns(), for less. */
+static __always_inline struct sieve_netns *find_numbered_netns(struct net *net, const __u32 *inum)
+{
+	struct sieve_netns *state = bpf_map_lookup_elem(&netns, inum);
+
+	if (state && state->cookie && bpf_core_field_exists(net->net_cookie) &&
+	    state->cookie != READ_FIELD(struct net, net, net_cookie))
+		return NULL;
+	return state;
+}
+
 /* Why the response stays as it is, or none. */
 static __always_inline enum sieve_response examine_response(struct __sk_buff *skb, struct net *net,
 							    struct sieve_kernel_work *kernel_work)
@@ -273,8 +315,8 @@ static __always_inline enum sieve_response examine_response(struct __sk_buff *sk
 	struct sieve_netns *state;
 	enum sieve_response response;
 
-	kernel_work->inum = BPF_CORE_READ(net, ns.inum);
-	state = find_netns(net);
+	kernel_work->inum = READ_FIELD(struct net, net, ns.inum);
+	state = find_numbered_netns(net, &kernel_work->inum);
 	response = load_response(skb, kernel_work);
 	if (!response)
 		response = take_coverage(state, kernel_work);
@@ -294,116 +336,6 @@ static __always_inline enum sieve_response examine_response(struct __sk_buff *sk
 	if (!response && !still_mine(skb, &kernel_work->packet))
 		response = SIEVE_RESPONSE_failed;
 	return response;
-}
-
-#define SUM_OCTETS 512 /* the most that bpf_csum_diff() takes (before Linux 6.17) */
-
-/* The sum of the message from what goes to its end, behind which are zeros. From a multiple of 4: those octets stay. */
-static __always_inline __u32 sum_message(const struct sieve_work *work)
-{
-	__u32 from = work->cut.from & ~3U, end = work->length;
-	__s64 sum = 0;
-
-	SIEVE_ROLLED
-	for (__u32 i = 0; i < (SIEVE_RESPONSE_MAX + SUM_OCTETS) / SUM_OCTETS; i++) {
-		__u32 length = (end - from + 3) & ~3U;
-
-		if (from >= end)
-			break;
-		SIEVE_OPAQUE(from);
-		SIEVE_OPAQUE(length);
-		if (from > SIEVE_RESPONSE_MAX)
-			break;
-		if (length > SUM_OCTETS)
-			length = SUM_OCTETS;
-		sum = bpf_csum_diff(NULL, 0, (__be32 *)&work->message[from], length, (__wsum)sum);
-		from += length;
-	}
-	return (__u32)sum;
-}
-
-/* Store the message from the first octet that changes, and ANCOUNT; `payload` is where it begins in the packet. */
-static __always_inline int store_message(struct __sk_buff *skb, const struct sieve_work *work, __u32 payload)
-{
-	__u32 from = work->cut.from, length = work->length - from;
-
-	if (bpf_skb_store_bytes(skb, payload + 6, &work->message[6], 2, 0))
-		return -1;
-	if (length == 0) /* the last records went, and nothing is behind them */
-		return 0;
-	SIEVE_OPAQUE(from);
-	SIEVE_OPAQUE(length);
-	if (from > SIEVE_RESPONSE_MAX || length > SIEVE_RESPONSE_MAX)
-		return -1;
-	SIEVE_OPAQUE(length);
-	if (length < SIEVE_RECORD_SIZE)
-		return -1;
-	return bpf_skb_store_bytes(skb, payload + from, &work->message[from], length, 0) ? -1 : 0;
-}
-
-/* ANCOUNT and the length in the UDP header, as they are summed. */
-static __always_inline __u32 count_and_length(const struct sieve_work *work, __be16 udp_length)
-{
-	__be16 count;
-
-	__builtin_memcpy(&count, &work->message[6], sizeof(count));
-	return (__u32)count << 16 | udp_length;
-}
-
-/* The lengths in the headers, and all sums: the length in UDP's is in that of the pseudo-header as well (RFC 768). */
-static __always_inline void finish_headers(struct __sk_buff *skb, struct sieve_kernel_work *kernel_work,
-					   __be16 udp_length)
-{
-	const struct sieve_packet *packet = &kernel_work->packet;
-	__u32 udp = packet->network + packet->transport, check = udp + offsetof(struct udphdr, check);
-	__s64 difference = bpf_csum_diff(kernel_work->old_sums, sizeof(kernel_work->old_sums), kernel_work->new_sums,
-					 sizeof(kernel_work->new_sums), 0);
-
-	bpf_l4_csum_replace(skb, check, 0, difference, BPF_F_MARK_MANGLED_0);
-	bpf_l4_csum_replace(skb, check, packet->udp.len, udp_length, BPF_F_MARK_MANGLED_0 | BPF_F_PSEUDO_HDR | 2);
-	bpf_skb_store_bytes(skb, udp + offsetof(struct udphdr, len), &udp_length, sizeof(udp_length), 0);
-	set_ip_length(skb, packet, packet->transport + bpf_ntohs(udp_length));
-}
-
-/*
- * Take out of the packet what was found, and what is behind the datagram: the kernel lets go of a sum that the device
- * made over the whole frame (CHECKSUM_COMPLETE) when the frame is cut. What is reckoned is left in the work area, for
- * the verifier to forget by how many turns.
- */
-static __always_inline enum sieve_response cut_packet(struct __sk_buff *skb, struct sieve_kernel_work *kernel_work)
-{
-	struct sieve_packet *packet = &kernel_work->packet;
-	struct sieve_work *work = &kernel_work->dns;
-	__be16 udp_length;
-
-	if (packet->family == SIEVE_IPV6 && !packet->udp.check)
-		return SIEVE_RESPONSE_failed;
-	packet->network = network_offset(skb);
-	kernel_work->old_sums[1] = count_and_length(work, packet->udp.len);
-	kernel_work->old_sums[0] = sum_message(work);
-	SIEVE_FORGET();
-	if (sieve_cut_response(skb, work))
-		return SIEVE_RESPONSE_failed;
-	udp_length = bpf_htons(sizeof(struct udphdr) + work->length);
-	kernel_work->new_sums[1] = count_and_length(work, udp_length);
-	kernel_work->new_sums[0] = sum_message(work);
-	SIEVE_FORGET();
-	/* All of it linear and ours alone: no store fails after this. */
-	if (bpf_skb_change_tail(skb, packet->network + kernel_work->payload + work->length, 0) ||
-	    store_message(skb, work, packet->network + kernel_work->payload))
-		return SIEVE_RESPONSE_failed;
-	finish_headers(skb, kernel_work, bpf_htons(sizeof(struct udphdr) + work->length));
-	for (__u32 family = 0; family < SIEVE_FAMILIES; family++)
-		if (work->cut.removed[family])
-			count_more(SIEVE_COUNTER_REMOVED + family, work->cut.removed[family]);
-	return work->cut.stays ? SIEVE_RESPONSE_filtered : SIEVE_RESPONSE_emptied;
-}
-
-__attribute__((noinline)) int results_cut_packet(struct __sk_buff *skb)
-{
-	struct sieve_kernel_work *kernel_work = get_work_area();
-
-	return kernel_work ? cut_packet(skb, kernel_work) : SIEVE_RESPONSE_failed;
 }
 
 #endif

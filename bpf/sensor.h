@@ -36,7 +36,7 @@ static __always_inline bool is_exempt_process(void)
 static __always_inline void announce_netns(struct net *net)
 {
 	struct sieve_announced now = { .cookie = netns_cookie(net), .when_ns = monotonic_ns() };
-	struct sieve_event event = { .netns = BPF_CORE_READ(net, ns.inum) };
+	struct sieve_event event = { .netns = READ_FIELD(struct net, net, ns.inum) };
 	const struct sieve_announced *last = bpf_map_lookup_elem(&announced, &event.netns);
 	__u64 thread = bpf_get_current_pid_tgid();
 

@@ -2,7 +2,7 @@
 /*
  * The entry points. The packet's way: packet.h (is it a DNS query?), dns.h (which one?), facts.h and
  * decide.h (is it useless?), answer.h and rewrite.h (what its sender gets). gateway.h is for packets that come in,
- * sensor.h for sockets that are made, results.h for responses.
+ * sensor.h for sockets that are made, results.h and cut.h for responses.
  */
 #include "maps.h"
 #include "packet.h"
@@ -14,6 +14,7 @@
 #include "gateway.h"
 #include "sensor.h"
 #include "results.h"
+#include "cut.h"
 
 #include <linux/pkt_cls.h>
 
@@ -179,11 +180,11 @@ int sieve_results(struct __sk_buff *skb)
 	pull_headers(skb);
 	if (find_dns(skb, FROM_SERVER, &work) != SIEVE_KIND_UDP || !work)
 		return TC_ACT_UNSPEC;
-	device = packet_device(skb);
+	device = packet_device_directly(skb);
 	if (!is_received_here(skb, device))
 		return TC_ACT_UNSPEC;
 	SIEVE_FORGET();
-	response = examine_response(skb, device_netns(device), work);
+	response = examine_response(skb, device_netns_directly(device), work);
 	if (!response)
 		response = results_cut_packet(skb);
 	count(SIEVE_COUNTER_RESPONSE + response);
@@ -233,7 +234,7 @@ int sieve_probe(struct __sk_buff *skb)
 {
 	struct net *net = device_netns(packet_device(skb));
 
-	skb->cb[0] = BPF_CORE_READ(net, ns.inum);
+	skb->cb[0] = READ_FIELD(struct net, net, ns.inum);
 	skb->cb[1] = netns_generation(net, SIEVE_IPV4);
 	skb->cb[2] = netns_generation(net, SIEVE_IPV6);
 	return TC_ACT_OK;

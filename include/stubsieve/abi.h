@@ -14,7 +14,7 @@
  * To be raised with every change of what a map's keys and values mean, the order of reasons.def among them.
  * The maps are pinned under names that end in it, so programs of two versions never share a map.
  */
-#define SIEVE_ABI_VERSION 3
+#define SIEVE_ABI_VERSION 4
 
 /* An address family as an array index; also the family whose address a query asks for. */
 enum sieve_family {
@@ -127,6 +127,13 @@ struct sieve_prefix {
 	__u8 reserved[3];
 };
 #define SIEVE_PREFIX_BITS 40
+
+/*
+ * Map `vacant` (array of one, mapped by the controller): bits of which one that is set says that nothing is listed in
+ * the map `coverage` of what bpf/vacant.h has it stand for. Written by the controller, which clears a bit before it
+ * adds a prefix, and sets it after it has removed all. All clear at the start; present where `coverage` is.
+ */
+#define SIEVE_VACANT_BITS 1048576
 
 /* Map `heartbeat` (array of one): CLOCK_MONOTONIC in nanoseconds, stamped by the controller. */
 struct sieve_heartbeat {

@@ -149,7 +149,7 @@ static void maps_are_pinned_for_root_and_nothing_else_is(void **state)
 	(void)state;
 	while (programs_pin_names[count])
 		close(open_pin(programs_pin_names[count++]));
-	assert_int_equal(count, 8);
+	assert_int_equal(count, 9);
 	while ((entry = readdir(directory))) {
 		struct stat status;
 

@@ -65,6 +65,7 @@ static struct coverage_place place_of(const struct coverage *coverage, uint64_t 
 		.fd = programs_coverage_fd(coverage->programs),
 		.netns = coverage->netns,
 		.until = until,
+		.vacancy = programs_vacancy(coverage->programs),
 		.quota = coverage->is_own ? NULL : programs_coverage_quota(coverage->programs),
 	};
 }
@@ -351,6 +352,12 @@ void coverage_withdraw(struct coverage *coverage)
 
 	for (int family = 0; family < SIEVE_FAMILIES; family++)
 		coverage_list_withdraw(&coverage->family[family].list, &place);
+}
+
+void coverage_mark(const struct coverage *coverage, uint64_t *used)
+{
+	for (int family = 0; family < SIEVE_FAMILIES; family++)
+		coverage_list_mark(&coverage->family[family].list, coverage->netns, used);
 }
 
 bool coverage_holds(const struct coverage *coverage, const struct prefix *prefix)

@@ -90,6 +90,9 @@ uint64_t coverage_due(const struct coverage *coverage);
 /* Does the map have, or is it to have, this prefix of the namespace? */
 bool coverage_holds(const struct coverage *coverage, const struct prefix *prefix);
 
+/* For vacancy_end(): all prefixes for which coverage_holds() holds. */
+void coverage_mark(const struct coverage *coverage, uint64_t *used);
+
 /* For people: the prefixes in the map, and whether what is no longer covered is still to go. */
 static inline size_t coverage_count(const struct coverage *coverage, enum sieve_family family)
 {

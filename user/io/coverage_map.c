@@ -33,31 +33,35 @@ static void make_keys(uint32_t netns, const struct prefix *prefixes, size_t coun
  * Tries take batches since Linux 5.13. Where one does not go through, for whatever reason, each goes by itself: to add
  * what is there, or to remove what is not, is no error.
  */
-static int add(int fd, uint32_t netns, const struct prefix *prefixes, size_t count)
+static int add(const struct coverage_place *place, const struct prefix *prefixes, size_t count)
 {
 	static const __u8 values[BATCH];
 	struct sieve_prefix keys[BATCH];
 	__u32 done = (__u32)count;
 
-	make_keys(netns, prefixes, count, keys);
-	if (count > 1 && bpf_map_update_batch(fd, keys, values, &done, NULL) == 0)
+	make_keys(place->netns, prefixes, count, keys);
+	for (size_t i = 0; place->vacancy && i < count; i++)
+		vacancy_take(place->vacancy, place->netns, &prefixes[i]);
+	if (count > 1 && bpf_map_update_batch(place->fd, keys, values, &done, NULL) == 0)
 		return 0;
 	for (size_t i = 0; i < count; i++)
-		if (bpf_map_update_elem(fd, &keys[i], &values[i], BPF_ANY) < 0)
+		if (bpf_map_update_elem(place->fd, &keys[i], &values[i], BPF_ANY) < 0)
 			return -errno;
 	return 0;
 }
 
-static int take_out(int fd, uint32_t netns, const struct prefix *prefixes, size_t count)
+static int take_out(const struct coverage_place *place, const struct prefix *prefixes, size_t count)
 {
 	struct sieve_prefix keys[BATCH];
 	__u32 done = (__u32)count;
 
-	make_keys(netns, prefixes, count, keys);
-	if (count > 1 && bpf_map_delete_batch(fd, keys, &done, NULL) == 0)
+	make_keys(place->netns, prefixes, count, keys);
+	if (place->vacancy)
+		place->vacancy->is_stale = true;
+	if (count > 1 && bpf_map_delete_batch(place->fd, keys, &done, NULL) == 0)
 		return 0;
 	for (size_t i = 0; i < count; i++)
-		if (bpf_map_delete_elem(fd, &keys[i]) < 0 && errno != ENOENT)
+		if (bpf_map_delete_elem(place->fd, &keys[i]) < 0 && errno != ENOENT)
 			return -errno;
 	return 0;
 }
@@ -116,7 +120,7 @@ int coverage_list_add(struct coverage_list *list, const struct coverage_place *p
 		int r = 0;
 
 		if (count > 0)
-			r = take_quota(list, place->quota, count) ? add(place->fd, place->netns, prefixes, count) : -ENOSPC;
+			r = take_quota(list, place->quota, count) ? add(place, prefixes, count) : -ENOSPC;
 		if (count == 0 || r < 0) {
 			enter_phase(list, r < 0 ? COVERAGE_UNDOING : COVERAGE_REMOVING);
 			return r;
@@ -152,7 +156,7 @@ void coverage_list_remove(struct coverage_list *list, const struct coverage_plac
 			settle_quota(list, place->quota);
 			return;
 		}
-		take_out(place->fd, place->netns, prefixes, count);
+		take_out(place, prefixes, count);
 	} while (clock_thread_cpu_ns() < place->until);
 }
 
@@ -169,6 +173,12 @@ void coverage_list_withdraw(struct coverage_list *list, const struct coverage_pl
 	coverage_list_aim(list, &none);
 	enter_phase(list, COVERAGE_REMOVING);
 	coverage_list_remove(list, &all);
+}
+
+void coverage_list_mark(const struct coverage_list *list, uint32_t netns, uint64_t *used)
+{
+	vacancy_mark(used, netns, &list->listed);
+	vacancy_mark(used, netns, &list->target);
 }
 
 bool coverage_list_has(const struct coverage_list *list, const struct prefix *prefix)

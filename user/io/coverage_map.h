@@ -12,6 +12,7 @@
 
 #include "aggregate.h"
 #include "prefix.h"
+#include "vacancy.h"
 
 /* What is on its way. */
 enum coverage_phase {
@@ -48,6 +49,7 @@ struct coverage_place {
 	int fd;         /* of the map */
 	uint32_t netns; /* inode number of the namespace */
 	uint64_t until;
+	struct vacancy *vacancy; /* NULL: none */
 	struct coverage_quota *quota; /* NULL: none */
 };
 
@@ -62,6 +64,9 @@ void coverage_list_remove(struct coverage_list *list, const struct coverage_plac
 
 /* Take out all, whatever is on its way, and however long it takes. */
 void coverage_list_withdraw(struct coverage_list *list, const struct coverage_place *place);
+
+/* For vacancy_end(): all that is there, or on its way. */
+void coverage_list_mark(const struct coverage_list *list, uint32_t netns, uint64_t *used);
 
 /* Is it there, or to be? */
 bool coverage_list_has(const struct coverage_list *list, const struct prefix *prefix);

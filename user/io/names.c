@@ -74,7 +74,10 @@ bool names_applies(const struct names_rule *rule, const struct names_tails *tail
 static int add_rule(struct names_rule *rules, size_t *count, struct names_rule rule, const char *suffix)
 {
 	int r = names_suffix(suffix, &rule.suffix, &rule.labels);
+	struct names_tails tails;
 
+	names_tails(suffix, &tails);
+	rule.end = tails.keys[0];
 	if (r == 0)
 		rules[(*count)++] = rule;
 	return r;

@@ -56,6 +56,7 @@ struct namespaces {
 	struct {
 		uint64_t free_at; /* nobody's before */
 		bool is_sweeping;
+		bool has_swept; /* all that is in the map is held by some namespace */
 		struct coverage_map_sweep sweep;
 	} turns; /* coverage_turns.h */
 	struct {

@@ -19,6 +19,7 @@
 #include "coverage_map.h"
 #include "hash.h"
 #include "stubsieve.skel.h"
+#include "vacancy.h"
 
 struct programs {
 	struct stubsieve_bpf *skeleton;
@@ -27,10 +28,11 @@ struct programs {
 	void *callback_data;
 	int cpus;
 	struct coverage_quota coverage_quota;
+	struct vacancy vacancy;
 };
 
 const char *const programs_pin_names[] = { "netns",     "cgroups",  "servers", "names",
-					    "heartbeat", "counters", "events",  "coverage", NULL };
+					    "heartbeat", "counters", "events",  "coverage", "vacant", NULL };
 
 /* What libbpf last complained of, to be quoted in an error. */
 static char complaint[256];
@@ -137,9 +139,11 @@ static void summarize_names(struct stubsieve_bpf *skeleton, const struct program
 {
 	for (size_t i = 0; i < request->name_count; i++) {
 		uint32_t bit = sieve_suffix_bit(request->names[i].suffix);
+		uint32_t end = sieve_suffix_end_bit(request->names[i].end);
 
 		skeleton->rodata->policy.suffix_depths |= 1U << request->names[i].labels;
 		skeleton->rodata->suffix_bits[bit / 64] |= 1ULL << bit % 64;
+		skeleton->rodata->suffix_bits[end / 64] |= 1ULL << end % 64;
 	}
 }
 
@@ -217,6 +221,7 @@ static int choose(struct stubsieve_bpf *skeleton, const struct programs_request 
 	bpf_program__set_autoload(skeleton->progs.sieve_gateway, request->gateway);
 	bpf_program__set_autoload(skeleton->progs.sieve_results, request->results);
 	bpf_map__set_autocreate(skeleton->maps.coverage, request->results);
+	bpf_map__set_autocreate(skeleton->maps.vacant, request->results);
 	bpf_map__set_autocreate(skeleton->maps.announced, request->sensor);
 	skeleton->rodata->policy = *request->policy;
 	summarize_names(skeleton, request);
@@ -242,6 +247,12 @@ static int open_maps(struct programs *programs, const struct programs_request *r
 	programs->events = ring_buffer__new(bpf_map__fd(programs->skeleton->maps.events), take_event, programs, NULL);
 	if (!programs->events)
 		return -errno;
+	if (request->results) {
+		int r = vacancy_open(bpf_map__fd(programs->skeleton->maps.vacant), &programs->vacancy);
+
+		if (r < 0)
+			return r;
+	}
 	return fill_names(programs, request);
 }
 
@@ -277,6 +288,7 @@ void programs_free(struct programs *programs)
 {
 	if (!programs)
 		return;
+	vacancy_close(&programs->vacancy);
 	ring_buffer__free(programs->events);
 	stubsieve_bpf__destroy(programs->skeleton);
 	free(programs);
@@ -315,6 +327,11 @@ struct coverage_quota *programs_coverage_quota(struct programs *programs)
 int programs_coverage_fd(const struct programs *programs)
 {
 	return bpf_map__autocreate(programs->skeleton->maps.coverage) ? bpf_map__fd(programs->skeleton->maps.coverage) : -1;
+}
+
+struct vacancy *programs_vacancy(struct programs *programs)
+{
+	return programs->vacancy.bits ? &programs->vacancy : NULL;
 }
 
 int programs_servers_fd(const struct programs *programs)

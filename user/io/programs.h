@@ -16,6 +16,7 @@
 
 struct programs;
 struct coverage_quota;
+struct vacancy;
 
 /* Keep libbpf from writing to stderr: errors are told once, by whoever knows what they mean. */
 void programs_silence_libbpf(void);
@@ -55,6 +56,9 @@ int programs_coverage_fd(const struct programs *programs);
 
 /* What of it may be of namespaces other than the controller's own, for these to count in. */
 struct coverage_quota *programs_coverage_quota(struct programs *programs);
+
+/* The summary of that map, to be kept up by whoever writes to it; NULL where it was not asked for. */
+struct vacancy *programs_vacancy(struct programs *programs);
 
 /* The map `servers`, for servers.h; owned likewise. */
 int programs_servers_fd(const struct programs *programs);
