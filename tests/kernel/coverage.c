@@ -321,18 +321,99 @@ static void a_route_that_comes_back_in_time_never_left(void **state)
 	assert_covered(SIEVE_IPV6, "2001:db8::/48 2001:db8:99::/48");
 }
 
-static void another_change_makes_it_wait_again(void **state)
+/* Each goes when it has been gone for one window, which begins with the first, and within two. */
+static void another_change_makes_only_itself_wait(void **state)
 {
 	(void)state;
 	add("2001:db8:1::/48 2001:db8:3::/48 2001:db8:5::/48");
 	open_namespace();
 	del("2001:db8:1::/48");
-	work_for(SETTLE_NS * 2 / 3);
+	work_for(SETTLE_NS / 2);
 	del("2001:db8:3::/48");
-	work_for(SETTLE_NS * 2 / 3);
+	work_for(SETTLE_NS / 4);
 	assert_covered(SIEVE_IPV6, "2001:db8:1::/48 2001:db8:3::/48 2001:db8:5::/48");
+	work_for(SETTLE_NS / 2);
+	assert_covered(SIEVE_IPV6, "2001:db8:3::/48 2001:db8:5::/48");
+	assert_true(coverage_is_settling(namespace.coverage, SIEVE_IPV6));
 	work_until_settled();
 	assert_covered(SIEVE_IPV6, "2001:db8:5::/48");
+	assert_false(coverage_is_settling(namespace.coverage, SIEVE_IPV6));
+}
+
+static bool is_listed(const char *word)
+{
+	struct prefix want = parse(word), have[LISTED_MAX];
+	size_t count = read_listed(namespace.inum, SIEVE_IPV6, have, LISTED_MAX);
+
+	while (count > 0)
+		if (prefix_equal(&want, &have[--count]))
+			return true;
+	return false;
+}
+
+/* Every 20 ms another one comes, and the one before goes, until it is killed. */
+static pid_t churn(void)
+{
+	pid_t child = fork_child();
+
+	if (child == 0) {
+		execlp("sh", "sh", "-c",
+		       "i=0; while [ $i -lt 500 ]; do i=$((i + 1));"
+		       " ip route add 2001:db8:ff:$i::/64 dev h0 && sleep 0.02 && ip route del 2001:db8:ff:$i::/64; done",
+		       (char *)NULL);
+		_exit(127);
+	}
+	return child;
+}
+
+/* How long it is still listed, ns. */
+static uint64_t await_gone(const char *word, uint64_t most)
+{
+	uint64_t began = clock_monotonic_ns();
+
+	while (is_listed(word) && clock_monotonic_ns() - began < most)
+		work_for(5 * CLOCK_MILLISECOND_NS);
+	return clock_monotonic_ns() - began;
+}
+
+static void what_goes_leaves_within_two_windows_though_others_come_and_go_without_end(void **state)
+{
+	uint64_t took, gone_at;
+	pid_t child;
+
+	(void)state;
+	add("2001:db8:1::/48 2001:db8:3::/48");
+	open_namespace();
+	child = churn();
+	work_for(SETTLE_NS / 2);
+	del("2001:db8:1::/48");
+	gone_at = clock_monotonic_ns();
+	took = await_gone("2001:db8:1::/48", 20 * SETTLE_NS);
+	assert_true(took >= SETTLE_NS);
+	if (took > 2 * SETTLE_NS + 200 * CLOCK_MILLISECOND_NS)
+		fail_msg("it took %llu ms", (unsigned long long)(took / CLOCK_MILLISECOND_NS));
+	assert_true(is_listed("2001:db8:3::/48"));
+	assert_true(clock_monotonic_ns() - gone_at < 20 * SETTLE_NS);
+	assert_true(coverage_is_settling(namespace.coverage, SIEVE_IPV6)); /* the others still do */
+	end_child(child);
+}
+
+/* Away for less than a window, and again, it is always listed. */
+static void what_comes_back_in_time_is_always_listed_though_others_come_and_go(void **state)
+{
+	pid_t child;
+
+	(void)state;
+	add("2001:db8:1::/48 2001:db8:3::/48");
+	open_namespace();
+	child = churn();
+	for (int round = 0; round < 4; round++) {
+		del("2001:db8:1::/48");
+		assert_in_range(await_gone("2001:db8:1::/48", SETTLE_NS * 2 / 3), SETTLE_NS * 2 / 3, UINT64_MAX);
+		add("2001:db8:1::/48");
+		assert_in_range(await_gone("2001:db8:1::/48", SETTLE_NS / 3), SETTLE_NS / 3, UINT64_MAX);
+	}
+	end_child(child);
 }
 
 static void a_default_route_takes_effect_at_once_and_its_loss_when_settled(void **state)
@@ -912,7 +993,9 @@ int main(void)
 		TEST(routes_that_come_are_listed_at_once_and_join),
 		TEST(routes_that_go_leave_the_list_when_it_has_settled),
 		TEST(a_route_that_comes_back_in_time_never_left),
-		TEST(another_change_makes_it_wait_again),
+		TEST(another_change_makes_only_itself_wait),
+		TEST(what_goes_leaves_within_two_windows_though_others_come_and_go_without_end),
+		TEST(what_comes_back_in_time_is_always_listed_though_others_come_and_go),
 		TEST(a_default_route_takes_effect_at_once_and_its_loss_when_settled),
 		TEST(beside_a_default_route_other_routes_cost_nothing),
 		TEST(without_the_other_family_every_address_stays),

@@ -35,7 +35,7 @@ int coverage_open(const struct config *config, struct programs *programs, uint32
 		struct coverage_family *it = &coverage->family[family];
 
 		coverage_list_init(&it->list, (enum sieve_family)family);
-		it->wanted.family = (enum sieve_family)family;
+		it->wanted.family = it->seen.family = (enum sieve_family)family;
 	}
 	coverage->worked_at = clock_monotonic_ns();
 	*ret_coverage = coverage;
@@ -50,13 +50,9 @@ void coverage_close(struct coverage *coverage)
 	for (int family = 0; family < SIEVE_FAMILIES; family++) {
 		coverage_list_free(&coverage->family[family].list);
 		prefix_set_free(&coverage->family[family].wanted);
+		prefix_set_free(&coverage->family[family].seen);
 	}
 	free(coverage);
-}
-
-static size_t limit_of(const struct coverage *coverage)
-{
-	return coverage->is_own ? COVERAGE_OWN_MAX : COVERAGE_OTHER_MAX;
 }
 
 static struct coverage_place place_of(const struct coverage *coverage, uint64_t until)
@@ -155,12 +151,16 @@ static bool move(struct coverage *coverage, enum sieve_family family, const stru
 	return false;
 }
 
-/* When what was found acts, 0: not before another look, because something else could be found since. */
+/*
+ * When what was found acts, 0: not before the end of a look that is under way or due, because something else could be
+ * found. That is waited for once: there is always one while routes come and go without end.
+ */
 static uint64_t acts_at(const struct coverage *coverage, enum sieve_family family)
 {
 	const struct coverage_family *it = &coverage->family[family];
+	bool is_waiting = coverage->look || look_due(coverage, family);
 
-	return it->loses && (coverage->look || look_due(coverage, family)) ? 0 : it->acts_at;
+	return it->loses && is_waiting && coverage->looked_at < it->acts_at ? 0 : it->acts_at;
 }
 
 /* Until it acts, the map covers what it did, and what was found. */
@@ -168,13 +168,11 @@ static bool widen(struct coverage *coverage, enum sieve_family family)
 {
 	struct coverage_family *it = &coverage->family[family];
 	struct prefix_set both;
-	int r = prefix_set_union(&it->list.listed, &it->wanted, limit_of(coverage), &both);
+	int r = prefix_set_union(&it->list.listed, &it->wanted, coverage_limit(coverage), &both);
 
 	it->is_widened = true;
 	if (r < 0) {
-		coverage_decide_all(coverage, family, r == -E2BIG ? LISTING_TOO_MANY : LISTING_UNCLEAN);
-		it->not_before = clock_monotonic_ns() + COVERAGE_RETRY_NS;
-		coverage_want_look(it, true, clock_monotonic_ns());
+		coverage_decide_none(coverage, family, -r, clock_monotonic_ns());
 		return true;
 	}
 	if (prefix_set_equal(&both, &it->list.listed)) {
@@ -202,6 +200,28 @@ static uint64_t map_due(const struct coverage *coverage, enum sieve_family famil
 	return acts_at(coverage, family);
 }
 
+/* What was found last acts, or what was found in this window, as long as that is more: then the next one begins. */
+static bool end_window(struct coverage *coverage, enum sieve_family family, uint64_t now)
+{
+	struct coverage_family *it = &coverage->family[family];
+	struct prefix_set seen = it->seen;
+
+	it->seen = (struct prefix_set){ .family = family };
+	if (!it->loses || prefix_set_equal(&seen, &it->wanted)) {
+		it->has_wanted = it->is_widened = false;
+		coverage_list_aim(&it->list, &it->wanted);
+		prefix_set_free(&seen);
+		return false;
+	}
+	if (!coverage_begin_window(coverage, family, now)) {
+		prefix_set_free(&seen);
+		return true;
+	}
+	it->is_widened = true;
+	coverage_list_aim(&it->list, &seen);
+	return false;
+}
+
 static bool set_out(struct coverage *coverage, enum sieve_family family, uint64_t now)
 {
 	struct coverage_family *it = &coverage->family[family];
@@ -210,8 +230,7 @@ static bool set_out(struct coverage *coverage, enum sieve_family family, uint64_
 	if (it->decided != LISTING_COVERED) {
 		coverage_list_aim(&it->list, &none);
 	} else if (acts_at(coverage, family) && now >= acts_at(coverage, family)) {
-		it->has_wanted = it->is_widened = false;
-		coverage_list_aim(&it->list, &it->wanted);
+		return end_window(coverage, family, now);
 	} else if (it->is_listed && it->loses && !it->is_widened) {
 		return widen(coverage, family);
 	}
@@ -222,7 +241,8 @@ static void end_look(struct coverage *coverage)
 {
 	uint64_t spent_ns = coverage->look->spent_ns;
 
-	coverage->free_at = clock_monotonic_ns() + later(PACE_GAP_NS, spent_ns); /* there were pauses in it, too */
+	coverage->looked_at = clock_monotonic_ns();
+	coverage->free_at = coverage->looked_at + later(PACE_GAP_NS, spent_ns); /* there were pauses in it, too */
 	coverage->looks++;
 	coverage_look_free(coverage->look);
 	coverage->look = NULL;
@@ -276,7 +296,7 @@ static void begin_look(struct coverage *coverage, uint64_t now)
 		.config = coverage->config,
 		.programs = coverage->programs,
 		.netns = coverage->netns,
-		.limit = limit_of(coverage),
+		.limit = coverage_limit(coverage),
 		.budget_ns = coverage->is_own ? OWN_BUDGET_NS : OTHER_BUDGET_NS,
 	};
 

@@ -39,10 +39,17 @@ struct coverage_family {
 	/* What the last clean look found, and is not listed yet. */
 	struct prefix_set wanted;
 	bool has_wanted;
-	bool loses;      /* something that is covered is so no longer: that waits until it has settled */
+	bool loses;      /* something that is covered is so no longer: that waits until a window ends */
 	bool is_widened; /* what it covers is listed: only what it does not is still to leave the map */
 	uint32_t wanted_generation[SIEVE_FAMILIES];
-	uint64_t acts_at;
+	uint64_t acts_at; /* likewise, the end of the window */
+
+	/*
+	 * While something settles, time is cut into windows of `settle`. What is listed is what was found in this one or
+	 * in the one before; so what is found no longer stays for one window at least and two at the most, however
+	 * often something else changes.
+	 */
+	struct prefix_set seen; /* in this window, all looks together */
 
 	struct coverage_list list; /* in the map */
 	uint64_t look_at, again_at, not_before; /* a look is wanted, and one later; none before */
@@ -58,6 +65,7 @@ struct coverage {
 	struct coverage_family family[SIEVE_FAMILIES];
 	struct coverage_look *look; /* the one under way */
 	uint64_t free_at;   /* no look before */
+	uint64_t looked_at; /* the last one ended */
 	uint64_t worked_at; /* when it last had a turn */
 	uint64_t looks;
 };
@@ -68,6 +76,11 @@ void coverage_close(struct coverage *coverage); /* what is in the map stays; NUL
 
 /* Take its prefixes out of the map; nothing rests on them any more. */
 void coverage_withdraw(struct coverage *coverage);
+
+static inline size_t coverage_limit(const struct coverage *coverage)
+{
+	return coverage->is_own ? COVERAGE_OWN_MAX : COVERAGE_OTHER_MAX;
+}
 
 /* Something was learnt. What is to be published may be another afterwards. */
 void coverage_surveyed(struct coverage *coverage, const struct connectivity *seen,

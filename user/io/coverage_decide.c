@@ -43,7 +43,38 @@ void coverage_decide_all(struct coverage *coverage, enum sieve_family family, en
 	it->is_listed = false;
 	it->has_wanted = it->is_widened = false;
 	prefix_set_free(&it->wanted);
+	prefix_set_free(&it->seen);
 	tell(coverage, it, family);
+}
+
+void coverage_decide_none(struct coverage *coverage, enum sieve_family family, int number, uint64_t now)
+{
+	coverage_decide_all(coverage, family, number == E2BIG ? LISTING_TOO_MANY : LISTING_UNCLEAN);
+	coverage->family[family].not_before = now + COVERAGE_RETRY_NS;
+	coverage_want_look(&coverage->family[family], true, now);
+}
+
+/* What was found last was found in this window. */
+static bool see(struct coverage *coverage, enum sieve_family family, uint64_t now)
+{
+	struct coverage_family *it = &coverage->family[family];
+	struct prefix_set both;
+	int r = prefix_set_union(&it->seen, &it->wanted, coverage_limit(coverage), &both);
+
+	if (r < 0) {
+		coverage_decide_none(coverage, family, -r, now);
+		return false;
+	}
+	prefix_set_free(&it->seen);
+	it->seen = both;
+	return true;
+}
+
+bool coverage_begin_window(struct coverage *coverage, enum sieve_family family, uint64_t now)
+{
+	prefix_set_free(&coverage->family[family].seen);
+	coverage->family[family].acts_at = now + coverage->config->settle_ns;
+	return see(coverage, family, now);
 }
 
 /* What the last clean look found, listed or not. */
@@ -57,7 +88,7 @@ static void decide_covered(struct coverage *coverage, enum sieve_family family, 
 			   const uint32_t generation[SIEVE_FAMILIES], uint64_t now)
 {
 	struct coverage_family *it = &coverage->family[family];
-	bool is_first = it->decided == LISTING_UNKNOWN;
+	bool is_first = it->decided == LISTING_UNKNOWN, was_losing = it->has_wanted && it->loses;
 	bool is_same = it->decided == LISTING_COVERED && prefix_set_equal(set, found_last(it));
 
 	memcpy(it->wanted_generation, generation, sizeof(it->wanted_generation));
@@ -69,12 +100,17 @@ static void decide_covered(struct coverage *coverage, enum sieve_family family, 
 		return;
 	}
 	it->loses = !is_first && !(it->is_listed && prefix_set_covers(set, &it->list.listed));
-	it->acts_at = it->loses ? now + coverage->config->settle_ns : now;
 	prefix_set_free(&it->wanted);
 	it->wanted = *set;
 	*set = (struct prefix_set){ .family = family };
 	it->has_wanted = true;
 	it->is_widened = false;
+	if (!it->loses)
+		it->acts_at = now;
+	else if (was_losing)
+		see(coverage, family, now);
+	else
+		coverage_begin_window(coverage, family, now);
 }
 
 /* Was a route added since the last look at the family began? */

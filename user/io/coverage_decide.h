@@ -17,6 +17,12 @@ void coverage_want_look(struct coverage_family *it, bool is_after_the_fact, uint
 /* Every address stays, at once. Takes nothing out of the map yet. */
 void coverage_decide_all(struct coverage *coverage, enum sieve_family family, enum listing why);
 
+/* Likewise, because there is no room or no memory for what was found. It is tried again before long. */
+void coverage_decide_none(struct coverage *coverage, enum sieve_family family, int number, uint64_t now);
+
+/* From what was found last. Returns false where it cannot be, and every address stays. */
+bool coverage_begin_window(struct coverage *coverage, enum sieve_family family, uint64_t now);
+
 /* coverage->look is done; of coverage_look_work(). */
 void coverage_take_look(struct coverage *coverage, int result, uint64_t now);
 
