@@ -7,13 +7,14 @@
 # make fuzz       search for inputs that break it, SECONDS=1200 a target; TARGETS, JOBS
 # make stubs-table   how resolvers fare with the filter, measured anew: tests/stubs/RESULTS.md (root)
 # make bench      measure the filter's cost (root)
-# make install    DESTDIR= PREFIX=/usr/local
+# make install    DESTDIR= PREFIX=/usr/local systemdunitdir=PREFIX/lib/systemd/system (none: no unit file)
 # make clean
 
 VERSION := 0.1.0
 BUILD   ?= build
 PREFIX  ?= /usr/local
 DESTDIR ?=
+systemdunitdir ?= $(PREFIX)/lib/systemd/system
 
 CC      ?= cc
 CLANG   ?= clang
@@ -91,6 +92,11 @@ demo: $(BUILD)/stubsieve $(BUILD)/tests/stubs/musl $(addprefix $(BUILD)/tests/to
 .PHONY: install
 install: $(BUILD)/stubsieve
 	install -D -m 0755 $(BUILD)/stubsieve $(DESTDIR)$(PREFIX)/sbin/stubsieve
+ifneq ($(systemdunitdir),)
+	install -d $(DESTDIR)$(systemdunitdir)
+	sed 's|/usr/sbin/|$(PREFIX)/sbin/|' tools/packaging/systemd/stubsieve.service > $(DESTDIR)$(systemdunitdir)/stubsieve.service
+	chmod 0644 $(DESTDIR)$(systemdunitdir)/stubsieve.service
+endif
 
 .PHONY: clean
 clean:
