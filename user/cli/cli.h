@@ -34,6 +34,7 @@ int command_connectivity(int argc, char **argv);
 int command_explain(int argc, char **argv);
 int command_exec(int argc, char **argv);
 int command_metrics(int argc, char **argv);
+int command_doctor(int argc, char **argv);
 
 /* Print "stubsieve: " and the message to stderr. The message names the thing and the cure. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -12,6 +12,7 @@ static const struct command commands[] = {
 	{ "status", "[--json]", "tell what the controller does and has counted", command_status },
 	{ "connectivity", "[--json]", "tell what this network namespace has of IPv4 and IPv6", command_connectivity },
 	{ "explain", "NAME [--json]", "tell why a query would be answered or not", command_explain },
+	{ "doctor", "[--json]", "tell what this machine lacks, or has in the way", command_doctor },
 	{ "metrics", "[--textfile PATH]", "tell Prometheus what the controller has counted", command_metrics },
 	{ "exec", "[--exempt] -- CMD...", "run a command in the filter, or outside of it", command_exec },
 };

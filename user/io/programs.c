@@ -269,7 +269,7 @@ int programs_load(const struct programs_request *request, struct programs **ret_
 	if (!programs->skeleton)
 		return explain_load(errno, error);
 	r = choose(programs->skeleton, request);
-	if (r == 0)
+	if (r == 0 && request->pin_dir)
 		r = set_pins(programs->skeleton->obj, request->pin_dir);
 	if (r < 0)
 		return fail(error, -r, "cannot use the pins in %s: %s", request->pin_dir, strerror(-r));

@@ -23,7 +23,7 @@ void programs_silence_libbpf(void);
 
 struct programs_request {
 	const struct sieve_policy *policy; /* what it says of suffixes is filled in by programs_load() */
-	const char *pin_dir;
+	const char *pin_dir; /* NULL: nothing is pinned, to see what the kernel makes of them */
 	const struct names_rule *names; /* what the map `names` is to hold, exactly */
 	size_t name_count;
 	uint32_t max_netns; /* entries of the map `netns`, at least 1 */
