@@ -21,7 +21,7 @@ CLANG   ?= clang
 BPFTOOL ?= $(firstword $(shell PATH="$$PATH:/usr/sbin:/sbin" command -v bpftool) bpftool)
 PKG_CONFIG ?= pkg-config
 
-LIBRARIES := libbpf libelf zlib libmnl jansson libseccomp
+LIBRARIES := libbpf libelf zlib libmnl jansson inih libseccomp
 CFLAGS  ?= -O2 -g
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
             -Wcast-qual -Wvla -Wunused-function

@@ -11,6 +11,7 @@ KERNEL_TESTS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/kernel/*.c)))
 TEST_TOOLS   := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/tools/*.c)))
 SHELL_TESTS  := $(sort $(wildcard tests/netns/*.sh tests/stubs/*.sh tests/faults/*.sh))
 CMOCKA_LDLIBS = $(shell $(PKG_CONFIG) --libs cmocka)
+CORE_LDLIBS = $(shell $(PKG_CONFIG) --libs inih)
 
 # A resolver client is built where its compiler or library is there; the tests skip the others. These
 # are looked for when the recipe runs: `make deps check` installs them first. On a musl system the C
@@ -26,7 +27,7 @@ include tests/fuzz/fuzz.mk
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(CORE_OBJECTS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(CORE_INCLUDES) -Ibpf -Itests -o $@ $< $(CORE_OBJECTS) $(CMOCKA_LDLIBS)
+	$(CC) $(ALL_CFLAGS) $(CORE_INCLUDES) -Ibpf -Itests -o $@ $< $(CORE_OBJECTS) $(CORE_LDLIBS) $(CMOCKA_LDLIBS)
 
 # What takes octets from strangers once more with every access watched; Alpine's compiler has no library for it.
 ifeq ($(wildcard /etc/alpine-release),)

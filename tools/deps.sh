@@ -28,6 +28,7 @@ libelf                libelf-dev                elfutils-libelf-devel        elf
 zlib                  zlib1g-dev                zlib-devel                   zlib-dev
 libmnl                libmnl-dev                libmnl-devel                 libmnl-dev
 jansson               libjansson-dev            jansson-devel                jansson-dev
+libinih               libinih-dev               inih-devel                   inih-dev
 pkg-config            pkg-config                pkgconf-pkg-config           pkgconf
 kernel-headers        linux-libc-dev            kernel-headers               linux-headers
 libseccomp            libseccomp-dev            libseccomp-devel             libseccomp-dev

@@ -122,9 +122,11 @@ static void what_is_documented_is_in_force_by_default(void **state)
 	} defaults[] = {
 		{ "action", "answer" },
 		{ "netns", "scope" },
+		{ "percent", "100" },
 		{ "detect", "routes" },
 		{ "families", "auto" },
 		{ "port", "53" },
+		{ "dnssec", "pass" },
 		{ "ede", "yes" },
 		{ "results", "all" },
 		{ "order", "first" },
@@ -136,6 +138,7 @@ static void what_is_documented_is_in_force_by_default(void **state)
 		{ "fail-open-spread", "60" },
 		{ "pin-dir", "/sys/fs/bpf/stubsieve" },
 		{ "run-dir", "/run/stubsieve" },
+		{ "config", "/etc/stubsieve/stubsieve.conf" },
 	};
 	struct config config;
 	size_t count;
@@ -166,6 +169,7 @@ static void every_word_of_every_key_is_taken_and_printed_again(void **state)
 		{ "netns", { "scope", "self" } },
 		{ "detect", { "routes", "addresses" } },
 		{ "families", { "auto", "aaaa", "a" } },
+		{ "dnssec", { "pass", "answer" } },
 		{ "ede", { "yes", "no" } },
 		{ "filter-servers", { "yes", "no" } },
 		{ "nat64", { "auto", "yes", "no" } },
@@ -697,82 +701,48 @@ static void actions_have_names_within_the_enum_only(void **state)
 	assert_null(config_action_name((enum sieve_action)-1));
 }
 
-static void the_jitter_of_a_host_is_always_the_same(void **state)
+static void a_list_that_is_cleared_is_as_if_it_had_never_been_given(void **state)
 {
-	const char id[] = "b08dfa6083e7567a1921a715000001fb\n";
-	char other[sizeof(id)];
-	uint64_t jitter = config_jitter_ns(id, strlen(id), 60 * SECOND);
+	static const char *const keys[][2] = {
+		{ "cgroup", "a" }, { "exempt-cgroup", "a" }, { "ignore-interface", "docker*" }, { "gateway", "br0" },
+		{ "port", "54" }, { "exempt-name", "a.example" }, { "ask", "a.example a" },
+	};
+	struct config config;
+	size_t count, repeated = 0;
+	const struct config_key *table = config_keys(&count);
 
 	(void)state;
-	memcpy(other, id, sizeof(id));
-	assert_int_equal(config_jitter_ns(other, strlen(other), 60 * SECOND), jitter);
-	other[3] ^= 1;
-	assert_int_not_equal(config_jitter_ns(other, strlen(other), 60 * SECOND), jitter);
-	assert_int_not_equal(config_jitter_ns(id, strlen(id) - 1, 60 * SECOND), jitter);
-}
-
-static void without_a_spread_there_is_no_jitter(void **state)
-{
-	(void)state;
-	for (int i = 0; i < 1000; i++)
-		assert_int_equal(config_jitter_ns(&i, sizeof(i), 0), 0);
-	assert_true(config_jitter_ns("", 0, 60 * SECOND) <= 60 * SECOND);
-}
-
-#define HOSTS 10000
-#define SLICES 10
-
-/* Each tenth of the spread has about a tenth of the hosts. */
-static void assert_spread_evenly(const char *format)
-{
-	const uint64_t spread = 60 * SECOND;
-	unsigned int slices[SLICES] = {};
-
-	for (unsigned int i = 0; i < HOSTS; i++) {
-		char id[64];
-		int length = snprintf(id, sizeof(id), format, i);
-		uint64_t jitter = config_jitter_ns(id, (size_t)length, spread);
-
-		assert_true(jitter <= spread);
-		slices[jitter == spread ? SLICES - 1 : jitter * SLICES / spread]++;
+	for (size_t i = 0; i < count; i++)
+		repeated += table[i].clear != NULL;
+	assert_int_equal(repeated, COUNT(keys));
+	config_init(&config);
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		for (int n = 0; n < 3; n++)
+			take(&config, keys[i][0], keys[i][1]);
+		config_clear(&config, keys[i][0]);
+		assert_no_more(&config, keys[i][0], strcmp(keys[i][0], "port") == 0 ? 1 : 0); /* 53 is there always */
+		take(&config, keys[i][0], keys[i][1]);
+		assert_in_force(&config, keys[i][0], 0, keys[i][1]);
+		assert_no_more(&config, keys[i][0], 1);
 	}
-	for (unsigned int i = 0; i < SLICES; i++)
-		if (slices[i] < HOSTS / SLICES * 8 / 10 || slices[i] > HOSTS / SLICES * 12 / 10)
-			fail_msg("ids like %s: %u of %d hosts in slice %u of %d", format, slices[i], HOSTS, i, SLICES);
+	take(&config, "action", "drop");
+	config_clear(&config, "action");
+	assert_in_force(&config, "action", 0, "drop");
+	config_free(&config);
 }
 
-static void fleets_are_spread_evenly(void **state)
+static void who_is_spared_observes_whatever_the_action_is(void **state)
 {
-	(void)state;
-	assert_spread_evenly("%032x\n");
-	assert_spread_evenly("%08x83e7567a1921a715000001fb\n");
-	assert_spread_evenly("node%05u.example.net\n");
-	assert_spread_evenly("node-%u\n");
-	assert_spread_evenly("%u");
-}
-
-/* A rack of ten, told apart by one digit: they must not all come within a second. */
-static void neighbours_are_spread_as_well(void **state)
-{
-	static const char *const formats[] = { "node-%u\n", "node-%u", "%u.example.net\n",
-					       "1234567890123456789012345678901%u\n" };
-	const uint64_t spread = 60 * SECOND;
+	struct config config;
 
 	(void)state;
-	for (size_t f = 0; f < COUNT(formats); f++) {
-		uint64_t least = spread, most = 0;
-
-		for (unsigned int i = 0; i < 10; i++) {
-			char id[64];
-			int length = snprintf(id, sizeof(id), formats[f], i);
-			uint64_t jitter = config_jitter_ns(id, (size_t)length, spread);
-
-			least = jitter < least ? jitter : least;
-			most = jitter > most ? jitter : most;
-		}
-		if (most - least < spread / 3)
-			fail_msg("ten ids like %s lie within %.1f s of 60", formats[f], (double)(most - least) / (double)SECOND);
-	}
+	config_init(&config);
+	take(&config, "action", "drop");
+	assert_int_equal(config_action(&config), SIEVE_ACTION_DROP);
+	config.is_spared = true;
+	assert_int_equal(config_action(&config), SIEVE_ACTION_OBSERVE);
+	assert_in_force(&config, "action", 0, "drop");
+	config_free(&config);
 }
 
 int main(void)
@@ -802,10 +772,8 @@ int main(void)
 		cmocka_unit_test(a_path_that_fits_is_taken_and_a_longer_one_is_not),
 		cmocka_unit_test(what_is_printed_can_be_read_again),
 		cmocka_unit_test(actions_have_names_within_the_enum_only),
-		cmocka_unit_test(the_jitter_of_a_host_is_always_the_same),
-		cmocka_unit_test(without_a_spread_there_is_no_jitter),
-		cmocka_unit_test(fleets_are_spread_evenly),
-		cmocka_unit_test(neighbours_are_spread_as_well),
+		cmocka_unit_test(a_list_that_is_cleared_is_as_if_it_had_never_been_given),
+		cmocka_unit_test(who_is_spared_observes_whatever_the_action_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fnmatch.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "config_word.h"
@@ -13,6 +14,7 @@
 void config_init(struct config *config)
 {
 	*config = (struct config){
+		.percent = 100,
 		.families = CONFIG_FAMILIES_BOTH,
 		.extended_error = true,
 		.max_netns = 4096,
@@ -26,12 +28,28 @@ void config_init(struct config *config)
 
 void config_free(struct config *config)
 {
-	config_free_words(config->cgroups, &config->cgroup_count);
-	config_free_words(config->exempt_cgroups, &config->exempt_cgroup_count);
-	config_free_words(config->ignored_interfaces, &config->ignored_interface_count);
-	config_free_words(config->gateways, &config->gateway_count);
-	config_free_word_list(&config->exempt_names);
-	config_free_word_list(&config->asks);
+	size_t count;
+	const struct config_key *keys = config_keys(&count);
+
+	for (size_t i = 0; i < count; i++)
+		if (keys[i].clear)
+			keys[i].clear(config);
+}
+
+struct config *config_new(void)
+{
+	struct config *config = malloc(sizeof(*config));
+
+	if (config)
+		config_init(config);
+	return config;
+}
+
+void config_delete(struct config *config)
+{
+	if (config)
+		config_free(config);
+	free(config);
 }
 
 static void explain_refusal(const struct config_key *key, const char *word, int error, char ret_error[CONFIG_ERROR_MAX])
@@ -67,6 +85,16 @@ int config_set(struct config *config, const char *key, const char *word, char re
 	}
 	snprintf(ret_error, CONFIG_ERROR_MAX, "there is no key \"%.200s\"", key);
 	return -EINVAL;
+}
+
+void config_clear(struct config *config, const char *key)
+{
+	size_t count;
+	const struct config_key *keys = config_keys(&count);
+
+	for (size_t i = 0; i < count; i++)
+		if (keys[i].clear && strcmp(key, keys[i].name) == 0)
+			keys[i].clear(config);
 }
 
 /* What a gateway's clients send cannot be made to fail with EPERM: they do not send it here. */
