@@ -193,6 +193,71 @@ static void without_delay_everything_acts_at_once(void **state)
 	assert_int_equal(settle_due(&settle, START), 0);
 }
 
+/* Another configuration begins with a survey of its own. */
+static struct settle carried(const struct settle *before, uint64_t delay_ns, enum sieve_connectivity ipv6, uint64_t now)
+{
+	struct settle settle;
+
+	settle_init(&settle, delay_ns);
+	survey(&settle, SIEVE_CONNECTED, ipv6, now);
+	settle_carry(&settle, before, now);
+	return settle;
+}
+
+static void what_settles_acts_no_earlier_by_another_configuration(void **state)
+{
+	struct settle before = running(), settle;
+
+	(void)state;
+	survey(&before, SIEVE_CONNECTED, SIEVE_USELESS, START);
+	settle = carried(&before, DELAY, SIEVE_USELESS, START + 2 * SECOND);
+	assert_publishes(&settle, START + 2 * SECOND, SIEVE_CONNECTED, SIEVE_SETTLING);
+	assert_int_equal(settle_due(&settle, START + 2 * SECOND), START + DELAY);
+	assert_publishes(&settle, START + DELAY, SIEVE_CONNECTED, SIEVE_USELESS);
+	/* with another delay, since the same moment */
+	settle = carried(&before, 3 * DELAY, SIEVE_USELESS, START + 2 * SECOND);
+	assert_int_equal(settle_due(&settle, START + 2 * SECOND), START + 3 * DELAY);
+	settle = carried(&before, SECOND, SIEVE_USELESS, START + 2 * SECOND);
+	assert_publishes(&settle, START + 2 * SECOND, SIEVE_CONNECTED, SIEVE_USELESS);
+}
+
+static void what_acts_goes_on_by_another_configuration(void **state)
+{
+	struct settle before = running(), settle;
+
+	(void)state;
+	survey(&before, SIEVE_CONNECTED, SIEVE_USELESS, START);
+	settle = carried(&before, DELAY, SIEVE_USELESS, START + DELAY);
+	assert_publishes(&settle, START + DELAY, SIEVE_CONNECTED, SIEVE_USELESS);
+	settle = carried(&before, 10 * DELAY, SIEVE_USELESS, START + DELAY);
+	assert_publishes(&settle, START + DELAY, SIEVE_CONNECTED, SIEVE_USELESS);
+}
+
+static void what_is_useless_by_another_configuration_alone_settles(void **state)
+{
+	struct settle before = running(), settle;
+
+	(void)state;
+	settle = carried(&before, DELAY, SIEVE_USELESS, START + SECOND);
+	assert_publishes(&settle, START + SECOND, SIEVE_CONNECTED, SIEVE_SETTLING);
+	assert_int_equal(settle_due(&settle, START + SECOND), START + SECOND + DELAY);
+	/* and so does what nobody was sure of */
+	survey(&before, SIEVE_CONNECTED, SIEVE_USELESS, START);
+	settle_unclean(&before);
+	settle = carried(&before, DELAY, SIEVE_USELESS, START + 2 * DELAY);
+	assert_publishes(&settle, START + 2 * DELAY, SIEVE_CONNECTED, SIEVE_SETTLING);
+}
+
+static void what_was_never_surveyed_carries_nothing(void **state)
+{
+	struct settle before, settle;
+
+	(void)state;
+	settle_init(&before, DELAY);
+	settle = carried(&before, DELAY, SIEVE_USELESS, START);
+	assert_publishes(&settle, START, SIEVE_CONNECTED, SIEVE_USELESS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -209,6 +274,10 @@ int main(void)
 		cmocka_unit_test(the_earlier_of_two_delays_is_due_first),
 		cmocka_unit_test(an_unclean_survey_publishes_connected_and_starts_anew),
 		cmocka_unit_test(without_delay_everything_acts_at_once),
+		cmocka_unit_test(what_settles_acts_no_earlier_by_another_configuration),
+		cmocka_unit_test(what_acts_goes_on_by_another_configuration),
+		cmocka_unit_test(what_is_useless_by_another_configuration_alone_settles),
+		cmocka_unit_test(what_was_never_surveyed_carries_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

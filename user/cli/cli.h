@@ -35,9 +35,17 @@ int command_explain(int argc, char **argv);
 int command_exec(int argc, char **argv);
 int command_metrics(int argc, char **argv);
 int command_doctor(int argc, char **argv);
+int command_reload(int argc, char **argv);
+int command_check_config(int argc, char **argv);
 
 /* Print "stubsieve: " and the message to stderr. The message names the thing and the cure. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* complain() about each line of the text. */
+void complain_lines(const char *text);
+
+/* What an error of this kind leaves. */
+enum exit_status exit_status(enum error_kind kind);
 
 /* complain() about the error, and the exit status that its kind asks for. */
 int complain_error(const struct error *error);

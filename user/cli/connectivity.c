@@ -149,6 +149,6 @@ int command_connectivity(int argc, char **argv)
 	status = options_parse(&options, argc, argv);
 	if (status < 0)
 		status = show(&options);
-	config_free(&options.config);
+	options_free(&options);
 	return status;
 }

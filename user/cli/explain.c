@@ -385,6 +385,6 @@ int command_explain(int argc, char **argv)
 		status = check(&options, cgroup);
 	if (status < 0)
 		status = explain(&options, cgroup);
-	config_free(&options.config);
+	options_free(&options);
 	return status;
 }

@@ -14,6 +14,8 @@ static const struct command commands[] = {
 	{ "explain", "NAME [--json]", "tell why a query would be answered or not", command_explain },
 	{ "doctor", "[--json]", "tell what this machine lacks, or has in the way", command_doctor },
 	{ "metrics", "[--textfile PATH]", "tell Prometheus what the controller has counted", command_metrics },
+	{ "reload", "", "have the controller read its configuration again", command_reload },
+	{ "check-config", "[FILE] [--json]", "tell whether a configuration file can be used", command_check_config },
 	{ "exec", "[--exempt] -- CMD...", "run a command in the filter, or outside of it", command_exec },
 };
 
@@ -30,9 +32,19 @@ void complain(const char *format, ...)
 	fputc('\n', stderr);
 }
 
-int complain_error(const struct error *error)
+void complain_lines(const char *text)
 {
-	static const int statuses[] = {
+	for (const char *line = text; line;) {
+		int length = (int)strcspn(line, "\n");
+
+		complain("%.*s", length, line);
+		line = line[length] ? line + length + 1 : NULL;
+	}
+}
+
+enum exit_status exit_status(enum error_kind kind)
+{
+	static const enum exit_status statuses[] = {
 		[ERROR_FAILED] = EXIT_FAILED,
 		[ERROR_USAGE] = EXIT_USAGE,
 		[ERROR_NOT_RUNNING] = EXIT_NOT_RUNNING,
@@ -41,8 +53,13 @@ int complain_error(const struct error *error)
 		[ERROR_KERNEL] = EXIT_KERNEL,
 	};
 
+	return (size_t)kind < sizeof(statuses) / sizeof(statuses[0]) ? statuses[kind] : EXIT_FAILED;
+}
+
+int complain_error(const struct error *error)
+{
 	complain("%s", error->text);
-	return statuses[error->kind];
+	return exit_status(error->kind);
 }
 
 /* A short option may be one of several in a word; for a long one getopt leaves optopt 0. */

@@ -81,22 +81,22 @@ static void gather_servers(const struct server_set *servers, struct metrics_cont
 char *metrics_of_controller(const struct controller *controller)
 {
 	struct metrics_controller it = {
-		.action = controller->config->action,
+		.action = config_action(controller->filter->config),
 		.start_time_seconds = unix_seconds_of(controller->started_ns),
-		.fail_open_seconds = (double)controller->filter.policy.stale_after_ns / (double)CLOCK_SECOND_NS,
-		.namespaces_max = controller->config->max_netns,
+		.fail_open_seconds = (double)controller->filter->policy.stale_after_ns / (double)CLOCK_SECOND_NS,
+		.namespaces_max = controller->filter->config->max_netns,
 	};
 	struct metrics metrics = {
 		.version = STUBSIEVE_VERSION, .controller = &it, .now_seconds = unix_seconds(),
 	};
 	uint64_t counters[SIEVE_COUNTERS], beat;
 
-	gather_namespaces(&controller->filter.namespaces, &it);
-	gather_cgroups(&controller->filter.scope, &it);
-	gather_servers(&controller->filter.namespaces.servers.all, &it);
-	if (programs_counters(controller->filter.programs, counters) == 0)
+	gather_namespaces(&controller->filter->namespaces, &it);
+	gather_cgroups(&controller->filter->scope, &it);
+	gather_servers(&controller->filter->namespaces.servers.all, &it);
+	if (programs_counters(controller->filter->programs, counters) == 0)
 		metrics.counters = counters;
-	metrics.has_heartbeat = programs_last_beat(controller->filter.programs, &beat) == 0;
+	metrics.has_heartbeat = programs_last_beat(controller->filter->programs, &beat) == 0;
 	if (metrics.has_heartbeat)
 		metrics.heartbeat_time_seconds = unix_seconds_of(beat);
 	return metrics_format(&metrics);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "options.h"
 
+#include <errno.h>
 #include <getopt.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
@@ -31,7 +33,22 @@ static void make_table(const struct options *options, struct option table[OPTION
 		table[n++] = (struct option){ "json", no_argument, NULL, 'j' };
 	if (options->own)
 		table[n++] = (struct option){ options->own, required_argument, NULL, 'o' };
+	if (options->flag)
+		table[n++] = (struct option){ options->flag, no_argument, NULL, 'f' };
 	table[n] = (struct option){ "help", no_argument, NULL, 'h' };
+}
+
+static int note_given(struct options *options, const char *key, const char *word)
+{
+	struct option_given *given = reallocarray(options->given, options->given_count + 1, sizeof(*given));
+
+	if (!given) {
+		complain("out of memory");
+		return EXIT_FAILED;
+	}
+	options->given = given;
+	given[options->given_count++] = (struct option_given){ key, word };
+	return -1;
 }
 
 static int take_key(struct options *options, const char *key, const char *word)
@@ -44,7 +61,7 @@ static int take_key(struct options *options, const char *key, const char *word)
 	}
 	if (strcmp(key, "pin-dir") == 0)
 		options->pin_dir_given = true;
-	return -1;
+	return note_given(options, key, word);
 }
 
 static int take_arguments(struct options *options, int argc, char **argv)
@@ -56,7 +73,7 @@ static int take_arguments(struct options *options, int argc, char **argv)
 			 options->command);
 		return EXIT_USAGE;
 	}
-	if (options->argument_name && !options->argument) {
+	if (options->argument_name && !options->argument && !options->may_lack_argument) {
 		complain("%s wants a %s; see stubsieve %s --help", options->command, options->argument_name,
 			 options->command);
 		return EXIT_USAGE;
@@ -80,6 +97,9 @@ int options_parse(struct options *options, int argc, char **argv)
 		case 'j':
 			options->json = true;
 			break;
+		case 'f':
+			options->flag_given = true;
+			break;
 		case 'o':
 			options->own_value = optarg;
 			break;
@@ -94,4 +114,25 @@ int options_parse(struct options *options, int argc, char **argv)
 		}
 	}
 	return take_arguments(options, argc, argv);
+}
+
+/* The words were taken once, by themselves; beside those of a file there is the same room for them. */
+int options_apply(const struct options *options, struct config *config)
+{
+	char error[CONFIG_ERROR_MAX];
+
+	for (size_t i = 0; i < options->given_count; i++)
+		config_clear(config, options->given[i].key);
+	for (size_t i = 0; i < options->given_count; i++)
+		if (config_set(config, options->given[i].key, options->given[i].word, error) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+void options_free(struct options *options)
+{
+	free(options->given);
+	options->given = NULL;
+	options->given_count = 0;
+	config_free(&options->config);
 }

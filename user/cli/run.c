@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* stubsieve run: the controller in the foreground. */
+#include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +11,8 @@
 
 #include "cleanup.h"
 #include "cli.h"
+#include "clock.h"
+#include "configuration.h"
 #include "connectivity_json.h"
 #include "controller.h"
 #include "metrics_gather.h"
@@ -26,7 +30,9 @@ static void print_usage(void)
 	config_init(&defaults);
 	puts("usage: stubsieve run [--KEY VALUE]...\n\n"
 	     "Run the controller in the foreground: attach the filter, follow the routes, and leave the filter in\n"
-	     "place on SIGTERM (`stubsieve stop` removes it). Without --cgroup it filters the whole host.\n");
+	     "place on SIGTERM (`stubsieve stop` removes it). Without --cgroup it filters the whole host.\n\n"
+	     "The keys can stand in a file, too, as lines of `key = value`; of a key that is given here, a list too, all that\n"
+	     "the file says does not count. SIGHUP, or `stubsieve reload`, reads the file again.\n");
 	for (size_t i = 0; i < count; i++) {
 		printf("  --%s VALUE%s\n      %s: %s", keys[i].name, keys[i].repeats ? " (may repeat)" : "",
 		       keys[i].summary, keys[i].values);
@@ -37,10 +43,15 @@ static void print_usage(void)
 	config_free(&defaults);
 }
 
+/* What the controller's callbacks need. */
+struct running {
+	const struct options *options;
+	bool had_file; /* so there has to be one again: without it the whole host would be in scope, perhaps */
+};
+
 /* Tell the service manager, as sd_notify(3) describes it. */
-static void notify_ready(void)
+static void notify(const char *message)
 {
-	static const char message[] = "READY=1";
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	_cleanup_close_ int fd = -1;
@@ -54,18 +65,56 @@ static void notify_ready(void)
 		address.sun_path[0] = '\0';
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd >= 0)
-		sendto(fd, message, sizeof(message) - 1, MSG_NOSIGNAL, (const struct sockaddr *)&address,
+		sendto(fd, message, strlen(message), MSG_NOSIGNAL, (const struct sockaddr *)&address,
 		       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length));
 }
 
-static void ready(struct controller *controller, void *data)
+static void notify_reading(void)
+{
+	char message[64];
+
+	snprintf(message, sizeof(message), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_monotonic_ns() / 1000);
+	notify(message);
+}
+
+static void tell(const struct controller *controller, const char *what)
+{
+	const struct config *config = controller->filter->config;
+
+	fprintf(stderr, "stubsieve: %s: action %s%s, %s, %zu network namespace%s\n", what,
+		config_action_name(config_action(config)), config->is_spared ? " (because of `percent`)" : "",
+		controller->filter->scope.whole_host ? "the whole host" : "some cgroups",
+		controller->filter->namespaces.count, controller->filter->namespaces.count == 1 ? "" : "s");
+}
+
+static void changed(struct controller *controller, enum controller_change change, void *data)
 {
 	(void)data;
-	fprintf(stderr, "stubsieve: ready: action %s, %s, %zu network namespace%s\n",
-		config_action_name(controller->config->action),
-		controller->filter.scope.whole_host ? "the whole host" : "some cgroups", controller->filter.namespaces.count,
-		controller->filter.namespaces.count == 1 ? "" : "s");
-	notify_ready();
+	if (change == CONTROLLER_READY)
+		tell(controller, "ready");
+	else if (change == CONTROLLER_LOADED)
+		tell(controller, "another configuration is in force");
+	if (change == CONTROLLER_READS)
+		notify_reading();
+	else
+		notify("READY=1");
+}
+
+static int read_configuration(struct config **ret_config, char **ret_text, void *data)
+{
+	_cleanup_free_ struct config_report *report = malloc(sizeof(*report));
+	struct running *running = data;
+	bool has_file;
+	int r;
+
+	if (!report)
+		return -ENOMEM;
+	r = configuration_read(running->options, running->had_file, ret_config, &has_file, report);
+	if (r < 0)
+		*ret_text = strdup(report->text);
+	else
+		running->had_file |= has_file;
+	return r;
 }
 
 /* The cgroup in which a command is to run, and if it is not in force what is wrong. */
@@ -76,7 +125,7 @@ static char *exec_answer(struct controller *controller, bool exempt)
 	json_t *json, *wrong = NULL;
 	char *text;
 
-	if (scope_find_exec(&controller->filter.scope, exempt, path, sizeof(path), &error) < 0)
+	if (scope_find_exec(&controller->filter->scope, exempt, path, sizeof(path), &error) < 0)
 		wrong = json_text(error.text);
 	json = json_pack("{s:o, s:o?}", "cgroup", json_text(path), "error", wrong);
 	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
@@ -104,12 +153,21 @@ static char *names_answer(const struct config *config, const char *name)
 	return text;
 }
 
-static char *answer(const char *question, struct controller *controller, void *data)
+static char *status_answer(struct controller *controller, const struct running *running)
 {
-	json_t *json;
+	json_t *json = status_json(controller);
 	char *text;
 
-	(void)data;
+	if (json)
+		json_object_set_new(json, "configuration",
+				    reload_json(controller, running->had_file ? configuration_file(running->options) : NULL));
+	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	json_decref(json);
+	return text;
+}
+
+static char *answer(const char *question, struct controller *controller, void *data)
+{
 	if (strcmp(question, "stop") == 0) {
 		controller->is_to_remove = true;
 		return strdup("stopping");
@@ -117,18 +175,13 @@ static char *answer(const char *question, struct controller *controller, void *d
 	if (strcmp(question, "exec") == 0 || strcmp(question, "exec exempt") == 0)
 		return exec_answer(controller, question[4] != '\0');
 	if (strncmp(question, "names ", 6) == 0)
-		return names_answer(controller->config, question + 6);
+		return names_answer(controller->filter->config, question + 6);
 	if (strcmp(question, "metrics") == 0)
 		return metrics_of_controller(controller);
-	if (strcmp(question, "status") != 0)
-		return NULL;
-	json = status_json(controller);
-	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
-	json_decref(json);
-	return text;
+	return strcmp(question, "status") == 0 ? status_answer(controller, data) : NULL;
 }
 
-/* -1 to go on, or an exit status. */
+/* 0, or an exit status after the complaint. */
 static int check_privilege(struct config *config)
 {
 	struct error error;
@@ -138,27 +191,39 @@ static int check_privilege(struct config *config)
 		return complain_error(&error);
 	if (r > 0)
 		complain("%s", error.text);
-	return -1;
+	return 0;
+}
+
+static int run(const struct options *options)
+{
+	struct running running = { .options = options };
+	struct controller controller = { .answer = answer, .changed = changed, .read = read_configuration, .data = &running };
+	_cleanup_free_ char *text = NULL;
+	struct config *config = NULL;
+	struct error error;
+	int status;
+
+	if (read_configuration(&config, &text, &running) < 0) {
+		complain_lines(text ? text : "out of memory");
+		return EXIT_USAGE;
+	}
+	status = check_privilege(config);
+	if (status) {
+		config_delete(config);
+		return status;
+	}
+	return controller_run(&controller, config, &error) < 0 ? complain_error(&error) : EXIT_DONE;
 }
 
 int command_run(int argc, char **argv)
 {
 	struct options options = { .command = "run", .print_usage = print_usage };
-	struct controller controller = { .config = &options.config, .answer = answer, .ready = ready };
-	char text[CONFIG_ERROR_MAX];
-	struct error error;
 	int status;
 
 	config_init(&options.config);
 	status = options_parse(&options, argc, argv);
-	if (status < 0 && config_check(&options.config, text) < 0) {
-		complain("%s", text);
-		status = EXIT_USAGE;
-	}
 	if (status < 0)
-		status = check_privilege(&options.config);
-	if (status < 0)
-		status = controller_run(&controller, &error) < 0 ? complain_error(&error) : EXIT_DONE;
-	config_free(&options.config);
+		status = run(&options);
+	options_free(&options);
 	return status;
 }

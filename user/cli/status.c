@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cleanup.h"
 #include "cli.h"
@@ -136,7 +137,7 @@ static bool is_default(const struct config_key *key, const json_t *value)
 /* What is configured, but for what is told anyway and where things lie. */
 static void print_config(const json_t *config)
 {
-	static const char *const told[] = { "action", "cgroup", "exempt-cgroup", "port", "run-dir", "pin-dir" };
+	static const char *const told[] = { "action", "cgroup", "exempt-cgroup", "port", "run-dir", "pin-dir", "config" };
 	size_t count;
 	const struct config_key *keys = config_keys(&count);
 
@@ -192,6 +193,27 @@ static void print_sandbox(const json_t *sandbox)
 	puts(json_array_size(capabilities) > 0 ? "" : "no capabilities");
 }
 
+/* Which file, since when, and what the last attempt at another one came to. */
+static void print_configuration(const json_t *configuration)
+{
+	time_t loaded_at = (time_t)json_integer_value(json_object_get(configuration, "loaded_at"));
+	const json_t *errors = json_object_get(configuration, "error"), *line;
+	const char *file = json_string_value(json_object_get(configuration, "file"));
+	char when[64] = "?";
+	struct tm local;
+	size_t i;
+
+	if (localtime_r(&loaded_at, &local))
+		strftime(when, sizeof(when), "%F %T", &local);
+	printf("  configuration: %s, in force since %s\n", file ? file : "the command line alone", when);
+	if (json_array_size(errors) > 0)
+		puts("  the last reload failed, and changed nothing:");
+	json_array_foreach(errors, i, line)
+		printf("    %s\n", json_string_value(line));
+	if (json_is_true(json_object_get(configuration, "spared")))
+		puts("  this host is not among the share that acts (percent): it observes");
+}
+
 static void print_text(const json_t *status)
 {
 	const json_t *cgroups = json_object_get(status, "cgroups"), *entry;
@@ -200,6 +222,7 @@ static void print_text(const json_t *status)
 	printf("stubsieve %s runs since %.0f s (pid %" JSON_INTEGER_FORMAT "), action %s\n", text_of(status, "version"),
 	       json_real_value(json_object_get(status, "uptime_seconds")),
 	       json_integer_value(json_object_get(status, "pid")), text_of(status, "action"));
+	print_configuration(json_object_get(status, "configuration"));
 	if (json_is_true(json_object_get(status, "whole_host")))
 		puts("  scope: the whole host");
 	json_array_foreach(cgroups, i, entry)
@@ -249,6 +272,6 @@ int command_status(int argc, char **argv)
 	status = options_parse(&options, argc, argv);
 	if (status < 0)
 		status = show(&options);
-	config_free(&options.config);
+	options_free(&options);
 	return status;
 }

@@ -5,6 +5,7 @@
 
 #include "capability.h"
 #include "clock.h"
+#include "configuration.h"
 #include "connectivity_json.h"
 #include "netns.h"
 #include "privilege.h"
@@ -48,28 +49,6 @@ static double seconds(uint64_t ns)
 static int set(json_t *object, const char *key, json_t *value)
 {
 	return json_object_set_new(object, key, value);
-}
-
-static json_t *config_json(const struct config *config)
-{
-	json_t *object = json_object();
-	size_t count;
-	const struct config_key *keys = config_keys(&count);
-	char word[TEXT_MAX];
-
-	for (size_t i = 0; i < count; i++) {
-		json_t *list = keys[i].repeats ? json_array() : NULL;
-
-		for (size_t k = 0; keys[i].format(config, k, word, sizeof(word)); k++) {
-			if (list)
-				json_array_append_new(list, json_text(word));
-			else
-				set(object, keys[i].name, json_text(word));
-		}
-		if (list)
-			set(object, keys[i].name, list);
-	}
-	return object;
 }
 
 /* What became of responses; where they are not looked at, nothing is counted. */
@@ -258,7 +237,7 @@ static bool name_server(uint64_t id, const char *path, void *data)
 /* The cgroups that hold DNS servers. */
 static json_t *servers_json(const struct controller *controller)
 {
-	const struct server_set *all = &controller->filter.namespaces.servers.all;
+	const struct server_set *all = &controller->filter->namespaces.servers.all;
 	struct server_paths paths = { all, json_array(), all->count };
 
 	for (size_t i = 0; i < all->count; i++) {
@@ -270,7 +249,7 @@ static json_t *servers_json(const struct controller *controller)
 							     (server->kinds & SIEVE_SERVER_LOOPBACK) != 0));
 	}
 	if (paths.missing > 0)
-		mounts_each_cgroup(controller->filter.scope.mount_fd, name_server, &paths);
+		mounts_each_cgroup(controller->filter->scope.mount_fd, name_server, &paths);
 	return paths.array;
 }
 
@@ -306,30 +285,43 @@ static json_t *cgroups_json(const struct scope *scope)
 	return array;
 }
 
+json_t *reload_json(const struct controller *controller, const char *file)
+{
+	const struct reload *reload = &controller->reload;
+	json_t *object = json_object();
+
+	set(object, "file", file ? json_text(file) : json_null());
+	set(object, "loaded_at", json_integer((json_int_t)reload->loaded_at));
+	set(object, "reloads", json_integer((json_int_t)reload->count));
+	set(object, "error", reload->error ? json_lines(reload->error) : json_null());
+	set(object, "spared", json_boolean(controller->filter->config->is_spared));
+	return object;
+}
+
 json_t *status_json(struct controller *controller)
 {
 	uint64_t now = clock_monotonic_ns(), beat = now, counters[SIEVE_COUNTERS] = {};
 	json_t *object = json_object();
 
-	programs_counters(controller->filter.programs, counters);
-	programs_last_beat(controller->filter.programs, &beat);
+	programs_counters(controller->filter->programs, counters);
+	programs_last_beat(controller->filter->programs, &beat);
 	set(object, "running", json_true());
 	set(object, "pid", json_integer(controller->pid));
 	set(object, "version", json_string(STUBSIEVE_VERSION));
-	set(object, "action", json_string(config_action_name(controller->config->action)));
+	set(object, "action", json_string(config_action_name(config_action(controller->filter->config))));
 	set(object, "uptime_seconds", json_real(seconds(now - controller->started_ns)));
 	set(object, "heartbeat_age_seconds", json_real(beat < now ? seconds(now - beat) : 0));
-	set(object, "fail_open_seconds", json_real(seconds(controller->filter.policy.stale_after_ns)));
-	set(object, "whole_host", json_boolean(controller->filter.scope.whole_host));
-	set(object, "netns", namespaces_json(&controller->filter.namespaces));
-	set(object, "netns_full", json_boolean(controller->filter.namespaces.is_refusing));
-	set(object, "netns_refused", json_integer((json_int_t)controller->filter.namespaces.refused));
-	set(object, "cgroups", cgroups_json(&controller->filter.scope));
+	set(object, "fail_open_seconds", json_real(seconds(controller->filter->policy.stale_after_ns)));
+	set(object, "whole_host", json_boolean(controller->filter->scope.whole_host));
+	set(object, "netns", namespaces_json(&controller->filter->namespaces));
+	set(object, "netns_full", json_boolean(controller->filter->namespaces.is_refusing));
+	set(object, "netns_refused", json_integer((json_int_t)controller->filter->namespaces.refused));
+	set(object, "cgroups", cgroups_json(&controller->filter->scope));
 	set(object, "servers", servers_json(controller));
 	set(object, "counters", counters_json(counters));
-	if (controller->config->results == CONFIG_RESULTS_COVERED)
+	if (controller->filter->config->results == CONFIG_RESULTS_COVERED)
 		set(object, "responses", responses_json(counters));
 	set(object, "sandbox", sandbox_json());
-	set(object, "config", config_json(controller->config));
+	set(object, "config", configuration_json(controller->filter->config));
 	return object;
 }

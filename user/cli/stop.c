@@ -84,6 +84,6 @@ int command_stop(int argc, char **argv)
 			instance_read_pin_dir(config->run_dir, config->pin_dir, sizeof(config->pin_dir));
 		status = stop(config);
 	}
-	config_free(config);
+	options_free(&options);
 	return status;
 }

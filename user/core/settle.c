@@ -21,6 +21,26 @@ void settle_clean(struct settle *settle, const enum sieve_connectivity decided[S
 	settle->trusted = true;
 }
 
+/* What acted does so still; what did not began to settle its own delay before it was to act. */
+static uint64_t carried_time(const struct settle *settle, const struct settle *before, int family, uint64_t now)
+{
+	uint64_t acts_at = before->family[family].acts_at;
+
+	return now >= acts_at ? acts_at : acts_at - before->delay_ns + settle->delay_ns;
+}
+
+void settle_carry(struct settle *settle, const struct settle *before, uint64_t now)
+{
+	if (!before->seen_clean)
+		return;
+	for (int i = 0; i < SIEVE_FAMILIES; i++) {
+		bool unchanged = before->trusted && settle->family[i].decided == before->family[i].decided;
+
+		settle->family[i].acts_at = unchanged ? carried_time(settle, before, i, now) : now + settle->delay_ns;
+	}
+	settle->seen_clean = true;
+}
+
 void settle_unclean(struct settle *settle)
 {
 	settle->trusted = false;

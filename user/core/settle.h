@@ -30,6 +30,13 @@ void settle_clean(struct settle *settle, const enum sieve_connectivity decided[S
 /* A survey failed or was interrupted, or messages were lost: nothing is known until the next clean one. */
 void settle_unclean(struct settle *settle);
 
+/*
+ * Go on where another one was that followed the same namespace, with the first clean survey taken in already: what
+ * did not act yet does not act earlier than it would have, and not before the delay, if that is another one now. What
+ * is useless only by the new decision acts after the delay, too.
+ */
+void settle_carry(struct settle *settle, const struct settle *before, uint64_t now);
+
 /* What to publish now; SIEVE_SETTLING stands for USELESS that does not act yet. */
 void settle_publish(const struct settle *settle, uint64_t now, enum sieve_connectivity ret_publish[SIEVE_FAMILIES]);
 

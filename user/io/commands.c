@@ -44,21 +44,27 @@ static void answer_in_child(struct controller *controller, int fd, const char *q
 	_exit(0);
 }
 
-static void answer_question(struct controller *controller, int fd)
+/* Returns whether the connection is kept, for a later answer. */
+static bool answer_question(struct controller *controller, int fd)
 {
 	char question[QUESTION_MAX];
 
 	if (instance_read_question(fd, question, sizeof(question)) < 0)
-		return;
+		return false;
 	question[strcspn(question, "\n")] = '\0';
 	if (strcmp(question, "status") == 0 || strcmp(question, "metrics") == 0) {
 		answer_in_child(controller, fd, question);
-		return;
+		return false;
+	}
+	if (strcmp(question, "reload") == 0) {
+		reload_want(controller, fd);
+		return true;
 	}
 	_cleanup_free_ char *answer = controller->answer(question, controller, controller->data);
 
 	if (answer)
 		instance_answer(fd, answer);
+	return false;
 }
 
 void commands_accept(struct controller *controller, int control_fd)
@@ -78,5 +84,6 @@ void commands_answer(struct controller *controller, int client_fd)
 
 	epoll_ctl(controller->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 	controller->clients--;
-	answer_question(controller, fd);
+	if (answer_question(controller, fd))
+		take_fd(&fd);
 }

@@ -24,9 +24,6 @@
 /* So long after the start it is ready, though it may have many namespaces still to open. */
 #define READY_NS (2 * CLOCK_SECOND_NS)
 
-/* The sources of events beside COMMANDS_TAG. */
-enum source { SOURCE_SIGNAL, SOURCE_CONTROL, SOURCE_FILTER, SOURCE_COUNT };
-
 /* What is there of an earlier controller's, before the first program of ours sees a packet. */
 static int take_pin_dir(const struct config *config, int *ret_pin_lock, struct error *error)
 {
@@ -41,34 +38,34 @@ static int take_pin_dir(const struct config *config, int *ret_pin_lock, struct e
 }
 
 /* Everything is known and published before the first program sees a packet. */
-static int set_up(struct controller *controller, int *ret_pin_lock, struct error *error)
+static int set_up(struct controller *controller, struct config *config, int *ret_pin_lock, struct error *error)
 {
-	struct filter *filter = &controller->filter;
 	int r;
 
 	controller->started_ns = clock_monotonic_ns();
-	r = filter_open(filter, controller->config, error);
+	controller->reload.loaded_at = time(NULL);
+	r = filter_open(config, &controller->filter, error);
 	if (r == 0)
-		r = take_pin_dir(controller->config, ret_pin_lock, error);
+		r = take_pin_dir(controller->filter->config, ret_pin_lock, error);
 	if (r == 0)
-		r = filter_load(filter, error);
-	return r < 0 ? r : filter_attach(filter, error);
+		r = filter_load(controller->filter, NULL, error);
+	return r < 0 ? r : filter_attach(controller->filter, error);
 }
 
 /* Once, after the start. Commands are answered when the service manager is told, too. */
 static void become_ready(struct controller *controller, int control_fd)
 {
-	struct epoll_event event = { .events = EPOLLIN, .data.u64 = SOURCE_CONTROL };
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = CONTROLLER_CONTROL };
 	struct error error;
 
 	if (controller->is_ready ||
-	    (!controller->filter.is_tidy && clock_monotonic_ns() < controller->started_ns + READY_NS))
+	    (!controller->filter->is_tidy && clock_monotonic_ns() < controller->started_ns + READY_NS))
 		return;
 	controller->is_ready = true;
-	if (privilege_confine(controller->config, &error) < 0)
+	if (privilege_confine(controller->filter->config, &error) < 0)
 		fprintf(stderr, "stubsieve: %s\n", error.text);
 	epoll_ctl(controller->epoll_fd, EPOLL_CTL_ADD, control_fd, &event);
-	controller->ready(controller, controller->data);
+	controller->changed(controller, CONTROLLER_READY, controller->data);
 }
 
 static char *make_metrics(void *data)
@@ -78,11 +75,22 @@ static char *make_metrics(void *data)
 	return controller->answer("metrics", controller, controller->data);
 }
 
+/* While another filter attaches, that one alone looks at what changed. */
 static void beat(struct controller *controller, uint64_t now)
 {
-	filter_beat(&controller->filter, now);
-	textfile_beat(&controller->metrics, controller->config->metrics_textfile, now, make_metrics, controller);
-	controller->next_beat = now + filter_beat_interval(&controller->filter);
+	const struct reload *reload = &controller->reload;
+	uint64_t interval = filter_beat_interval(controller->filter), next = interval;
+
+	if (reload->stage == RELOAD_ATTACHING)
+		programs_beat(controller->filter->programs, now);
+	else
+		filter_beat(controller->filter, now);
+	textfile_beat(&controller->metrics, controller->filter->config->metrics_textfile, now, make_metrics, controller);
+	if (reload->next) {
+		filter_beat(reload->next, now);
+		next = filter_beat_interval(reload->next);
+	}
+	controller->next_beat = now + (next < interval ? next : interval);
 }
 
 static void reap_children(struct controller *controller)
@@ -100,32 +108,63 @@ static void read_signals(struct controller *controller, int fd)
 	struct signalfd_siginfo signal;
 
 	while (read(fd, &signal, sizeof(signal)) == sizeof(signal)) {
-		if (signal.ssi_signo != SIGCHLD)
+		if (signal.ssi_signo == SIGHUP)
+			reload_want(controller, -1);
+		else if (signal.ssi_signo != SIGCHLD)
 			controller->is_to_end = true;
 		reap_children(controller);
 	}
 }
 
-static void handle(struct controller *controller, const struct epoll_event *event, const int fds[SOURCE_COUNT])
+static void handle(struct controller *controller, const struct epoll_event *event, int signal_fd, int control_fd)
 {
 	switch (event->data.u64) {
-	case SOURCE_SIGNAL:
-		read_signals(controller, fds[SOURCE_SIGNAL]);
+	case CONTROLLER_SIGNAL:
+		read_signals(controller, signal_fd);
 		break;
-	case SOURCE_CONTROL:
-		commands_accept(controller, fds[SOURCE_CONTROL]);
+	case CONTROLLER_CONTROL:
+		commands_accept(controller, control_fd);
 		break;
-	case SOURCE_FILTER:
-		filter_handle(&controller->filter);
+	case CONTROLLER_FILTER:
+		filter_handle(controller->filter);
+		break;
+	case CONTROLLER_NEXT:
+		if (controller->reload.next)
+			filter_handle(controller->reload.next);
 		break;
 	default:
 		commands_answer(controller, (int)(uint32_t)event->data.u64);
 	}
 }
 
+/* When something is due by itself. What attaches is the only one to work. */
+static uint64_t work_due(const struct controller *controller, uint64_t now)
+{
+	const struct reload *reload = &controller->reload;
+	uint64_t due = UINT64_MAX;
+
+	if (reload->stage != RELOAD_ATTACHING)
+		due = namespaces_due(&controller->filter->namespaces, now);
+	if (reload->next) {
+		uint64_t next = namespaces_due(&reload->next->namespaces, now);
+
+		due = next < due ? next : due;
+	}
+	if (reload_due(reload, now) < due)
+		due = reload_due(reload, now);
+	return due;
+}
+
+static void work(struct controller *controller)
+{
+	if (controller->reload.stage != RELOAD_ATTACHING)
+		filter_work(controller->filter);
+	reload_work(controller);
+}
+
 static int wait_for_events(struct controller *controller, struct epoll_event events[EVENTS_MAX])
 {
-	uint64_t now = clock_monotonic_ns(), due = namespaces_due(&controller->filter.namespaces, now);
+	uint64_t now = clock_monotonic_ns(), due = work_due(controller, now);
 	int timeout;
 
 	if (due > controller->next_beat)
@@ -134,7 +173,7 @@ static int wait_for_events(struct controller *controller, struct epoll_event eve
 	return epoll_wait(controller->epoll_fd, events, EVENTS_MAX, timeout);
 }
 
-static int loop(struct controller *controller, const int fds[SOURCE_COUNT], struct error *error)
+static int loop(struct controller *controller, int signal_fd, int control_fd, struct error *error)
 {
 	struct epoll_event events[EVENTS_MAX];
 
@@ -144,24 +183,24 @@ static int loop(struct controller *controller, const int fds[SOURCE_COUNT], stru
 		if (count < 0 && errno != EINTR)
 			return fail(error, errno, "cannot wait for events: %s", strerror(errno));
 		for (int i = 0; i < count; i++)
-			handle(controller, &events[i], fds);
-		filter_work(&controller->filter);
-		become_ready(controller, fds[SOURCE_CONTROL]);
+			handle(controller, &events[i], signal_fd, control_fd);
+		work(controller);
+		become_ready(controller, control_fd);
 		if (clock_monotonic_ns() >= controller->next_beat)
 			beat(controller, clock_monotonic_ns());
 	}
 	return 0;
 }
 
-static int watch_sources(const struct controller *controller, const int fds[SOURCE_COUNT], struct error *error)
+/* Commands are not heard before the controller is ready. */
+static int watch_sources(const struct controller *controller, int signal_fd, struct error *error)
 {
-	for (uint64_t source = 0; source < SOURCE_COUNT; source++) {
-		struct epoll_event event = { .events = EPOLLIN, .data.u64 = source };
+	struct epoll_event signals = { .events = EPOLLIN, .data.u64 = CONTROLLER_SIGNAL };
+	struct epoll_event filter = { .events = EPOLLIN, .data.u64 = CONTROLLER_FILTER };
 
-		if (source != SOURCE_CONTROL && /* before the controller is ready */
-		    epoll_ctl(controller->epoll_fd, EPOLL_CTL_ADD, fds[source], &event) < 0)
-			return fail(error, errno, "cannot wait for events: %s", strerror(errno));
-	}
+	if (epoll_ctl(controller->epoll_fd, EPOLL_CTL_ADD, signal_fd, &signals) < 0 ||
+	    epoll_ctl(controller->epoll_fd, EPOLL_CTL_ADD, controller->filter->epoll_fd, &filter) < 0)
+		return fail(error, errno, "cannot wait for events: %s", strerror(errno));
 	return 0;
 }
 
@@ -174,6 +213,7 @@ static int open_signals(int *ret_fd, struct error *error)
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGCHLD);
+	sigaddset(&signals, SIGHUP);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
@@ -201,47 +241,51 @@ static int open_loop(struct controller *controller, int *ret_signal_fd, struct e
 	return open_signals(ret_signal_fd, error);
 }
 
-static int run(struct controller *controller, int signal_fd, int *ret_pin_lock, struct error *error)
+static int run(struct controller *controller, int signal_fd, struct error *error)
 {
 	_cleanup_close_ int control_fd = -1;
 	int r;
 
-	r = set_up(controller, ret_pin_lock, error);
+	r = instance_listen(controller->filter->config->run_dir, &control_fd, error);
 	if (r == 0)
-		r = instance_listen(controller->config->run_dir, &control_fd, error);
-	if (r == 0) {
-		const int fds[SOURCE_COUNT] = { signal_fd, control_fd, controller->filter.epoll_fd };
-
-		r = watch_sources(controller, fds, error);
-		if (r == 0)
-			r = loop(controller, fds, error);
-	}
-	return r;
+		r = watch_sources(controller, signal_fd, error);
+	return r < 0 ? r : loop(controller, signal_fd, control_fd, error);
 }
 
-int controller_run(struct controller *controller, struct error *error)
+static int remove_filter(const char *run_dir, const char *pin_dir, struct error *error)
+{
+	scope_remove_exec(run_dir);
+	return remove_all(pin_dir, error);
+}
+
+int controller_run(struct controller *controller, struct config *config, struct error *error)
 {
 	_cleanup_close_ int lock_fd = -1, pin_lock = -1, signal_fd = -1;
+	char run_dir[CONFIG_PATH_MAX], pin_dir[CONFIG_PATH_MAX];
 	bool remove;
 	int r;
 
+	memcpy(run_dir, config->run_dir, sizeof(run_dir));
+	memcpy(pin_dir, config->pin_dir, sizeof(pin_dir));
 	controller->pid = getpid();
 	controller->epoll_fd = -1;
 	raise_file_limit();
-	r = instance_lock(controller->config->run_dir, &lock_fd, error);
+	r = instance_lock(run_dir, &lock_fd, error);
 	if (r == 0)
 		r = open_loop(controller, &signal_fd, error);
+	if (r < 0)
+		config_delete(config);
 	if (r == 0)
-		r = run(controller, signal_fd, &pin_lock, error);
+		r = set_up(controller, config, &pin_lock, error);
+	if (r == 0)
+		r = run(controller, signal_fd, error);
 	remove = r == 0 && controller->is_to_remove;
 	if (remove) /* to detach takes its time; from now on every query passes */
-		programs_beat(controller->filter.programs, 0);
-	filter_close(&controller->filter);
+		programs_beat(controller->filter->programs, 0);
+	reload_end(controller);
+	filter_close(controller->filter);
 	cleanup_close(&controller->epoll_fd);
-	if (remove) {
+	if (remove)
 		textfile_remove(&controller->metrics);
-		scope_remove_exec(controller->config->run_dir);
-		r = remove_all(controller->config->pin_dir, error);
-	}
-	return r;
+	return remove ? remove_filter(run_dir, pin_dir, error) : r;
 }

@@ -10,6 +10,7 @@
 #include "config.h"
 #include "error.h"
 #include "filter.h"
+#include "reload.h"
 #include "textfile.h"
 
 struct controller;
@@ -20,30 +21,46 @@ struct controller;
  */
 typedef char *(*controller_answer)(const char *question, struct controller *controller, void *data);
 
-/* Everything is attached, or still being so after a while. */
-typedef void (*controller_ready)(struct controller *controller, void *data);
+/* What the service manager and people are told of. */
+enum controller_change {
+	CONTROLLER_READY,  /* everything is attached, or still being so after a while */
+	CONTROLLER_READS,  /* the configuration is read again */
+	CONTROLLER_LOADED, /* ... and in force */
+	CONTROLLER_KEPT,   /* ... or not, which was told of: the one before it is in force */
+};
+typedef void (*controller_changed)(struct controller *controller, enum controller_change change, void *data);
+
+/*
+ * Read the configuration. 0, with one of config_new(), which is the caller's; or -errno and, unless there is no memory,
+ * all that is wrong with it: lines, each of which names the thing and the cure. The caller frees them.
+ */
+typedef int (*controller_read)(struct config **ret_config, char **ret_text, void *data);
+
+/* The data of epoll_event for the descriptors of filters. */
+enum { CONTROLLER_SIGNAL, CONTROLLER_CONTROL, CONTROLLER_FILTER, CONTROLLER_NEXT };
 
 struct controller {
-	const struct config *config;
-	struct filter filter;
+	struct filter *filter; /* in force */
+	struct reload reload;
 	struct textfile metrics;
 	int epoll_fd;
 	pid_t pid;
 	uint64_t started_ns;    /* CLOCK_MONOTONIC */
 	uint64_t next_beat;     /* likewise */
 	unsigned int clients, answering; /* commands that have not asked yet; children that answer one */
-	bool is_ready;          /* `ready` was called */
+	bool is_ready;          /* CONTROLLER_READY was told */
 	bool is_to_end;
 	bool is_to_remove;      /* a command asked to end and to remove the filter, too */
 	controller_answer answer;
-	controller_ready ready;
-	void *data; /* for both */
+	controller_changed changed;
+	controller_read read;
+	void *data; /* for all three */
 };
 
 /*
  * Run until SIGTERM or SIGINT, and leave the filter in place; or until is_to_remove is set, and remove it. 0 or
- * -errno with `error`; what was attached before an error stays, as an earlier controller's would.
+ * -errno with `error`; the configuration, of config_new(), is taken over; what was attached before an error stays, as an earlier controller's would.
  */
-int controller_run(struct controller *controller, struct error *error);
+int controller_run(struct controller *controller, struct config *config, struct error *error);
 
 #endif

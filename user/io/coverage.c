@@ -110,6 +110,17 @@ void coverage_fill(const struct coverage *coverage, struct sieve_netns *state)
 		state->coverage_generation[SIEVE_IPV6] = ipv4->generation[SIEVE_IPV6];
 }
 
+bool coverage_is_known(const struct coverage *coverage)
+{
+	for (int family = 0; family < SIEVE_FAMILIES; family++) {
+		const struct coverage_family *it = &coverage->family[family];
+
+		if (it->decided == LISTING_UNKNOWN || (it->decided == LISTING_COVERED && !it->is_listed))
+			return false;
+	}
+	return true;
+}
+
 /* Of the map: all that is to be there is. */
 static void is_there(struct coverage_family *it)
 {

@@ -100,6 +100,9 @@ void coverage_fill(const struct coverage *coverage, struct sieve_netns *state);
 bool coverage_work(struct coverage *coverage, const struct sieve_netns *published);
 uint64_t coverage_due(const struct coverage *coverage);
 
+/* Is there no look to come, nor anything to be listed, without which addresses stay that could go? */
+bool coverage_is_known(const struct coverage *coverage);
+
 /* Does the map have, or is it to have, this prefix of the namespace? */
 bool coverage_holds(const struct coverage *coverage, const struct prefix *prefix);
 

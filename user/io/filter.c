@@ -2,8 +2,8 @@
 #include "filter.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "coverage_turns.h"
 #include "heap.h"
+#include "machine.h"
 #include "netns.h"
 #include "remove.h"
 #include "server_turns.h"
@@ -30,32 +31,18 @@ static void watch_names(int watch_fd)
 /* The sources of events beside those of namespaces_tag(), whose upper half is never 0. */
 enum source { SOURCE_EVENTS, SOURCE_WATCH };
 
-/* What tells this host from others: the machine id, or what there is instead. */
-static size_t read_machine_id(char *ret_id, size_t size)
-{
-	static const char *const paths[] = { "/etc/machine-id", "/var/lib/dbus/machine-id", "/etc/hostname" };
-
-	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-		_cleanup_close_ int fd = open(paths[i], O_RDONLY | O_CLOEXEC);
-		ssize_t length = fd >= 0 ? read(fd, ret_id, size) : -1;
-
-		if (length > 0)
-			return (size_t)length;
-	}
-	return 0;
-}
-
 static void make_policy(struct filter *filter)
 {
 	const struct config *config = filter->config;
-	char id[256];
-	size_t length = read_machine_id(id, sizeof(id));
+	char id[MACHINE_ID_MAX] = "";
+	size_t length = machine_id(id);
 	struct sieve_policy policy = {
 		.stale_after_ns = config->fail_open_after_ns + config_jitter_ns(id, length, config->fail_open_spread_ns),
-		.action = (__u8)config->action,
+		.action = (__u8)config_action(config),
 		.families = config->families,
 		.whole_host = filter->scope.whole_host,
 		.cgroup_levels = scope_levels(&filter->scope),
+		.dnssec_answer = config->dnssec_answer,
 		.extended_error = config->extended_error,
 		.filter_servers = config->filter_servers,
 		.gateway_answers_a = config->connectivity.nat64 == CONNECTIVITY_NAT64_NO,
@@ -105,7 +92,7 @@ static void take_event(const struct sieve_event *event, void *data)
 	namespaces_take_event(&filter->namespaces, event);
 }
 
-static int load(struct filter *filter, struct error *error)
+static int load(struct filter *filter, const struct programs *beside, struct error *error)
 {
 	const struct config *config = filter->config;
 	_cleanup_free_ struct names_rule *names = NULL;
@@ -116,6 +103,7 @@ static int load(struct filter *filter, struct error *error)
 		.sensor = filter->scope.uses_sensor,
 		.gateway = config->gateway_count > 0,
 		.results = config->results == CONFIG_RESULTS_COVERED,
+		.beside = beside,
 	};
 	int r;
 
@@ -184,18 +172,30 @@ static int publish(struct filter *filter, struct error *error)
 	return 0;
 }
 
-int filter_open(struct filter *filter, const struct config *config, struct error *error)
+int filter_open(struct config *config, struct filter **ret_filter, struct error *error)
 {
+	struct filter *filter = calloc(1, sizeof(*filter));
 	int r;
 
+	if (!filter) {
+		config_delete(config);
+		return fail(error, ENOMEM, "out of memory");
+	}
+	config->is_spared = machine_is_spared(config);
 	*filter = (struct filter){ .config = config, .epoll_fd = -1, .watch_fd = -1 };
 	r = open_loop(filter, error);
-	return r < 0 ? r : scope_open(&filter->scope, config, filter->watch_fd, error);
+	if (r == 0)
+		r = scope_open(&filter->scope, config, filter->watch_fd, error);
+	if (r < 0)
+		filter_close(filter);
+	else
+		*ret_filter = filter;
+	return r;
 }
 
-int filter_load(struct filter *filter, struct error *error)
+int filter_load(struct filter *filter, const struct filter *before, struct error *error)
 {
-	int r = load(filter, error);
+	int r = load(filter, before ? before->programs : NULL, error);
 
 	if (r == 0)
 		r = watch_sources(filter, error);
@@ -204,6 +204,8 @@ int filter_load(struct filter *filter, struct error *error)
 				    filter->epoll_fd, error);
 	if (r < 0)
 		return r;
+	if (before)
+		namespaces_carry(&filter->namespaces, &before->namespaces);
 	filter->scope.programs = filter->programs;
 	return publish(filter, error);
 }
@@ -234,14 +236,15 @@ static int tidy(struct filter *filter, struct error *error)
 
 void filter_close(struct filter *filter)
 {
-	if (!filter->config)
+	if (!filter)
 		return;
 	namespaces_close(&filter->namespaces);
 	scope_close(&filter->scope);
 	programs_free(filter->programs);
 	cleanup_close(&filter->watch_fd);
 	cleanup_close(&filter->epoll_fd);
-	*filter = (struct filter){};
+	config_delete(filter->config);
+	free(filter);
 }
 
 /* A third of the time after which the programs would take us for dead, or a second. */
@@ -294,9 +297,16 @@ void filter_work(struct filter *filter)
 	struct error error;
 
 	namespaces_work(&filter->namespaces);
-	if (filter->is_tidy || !filter->namespaces.is_complete)
+	if (filter->is_tidy || !namespaces_are_attached(&filter->namespaces))
 		return;
 	filter->is_tidy = true;
 	if (tidy(filter, &error) < 0)
 		fprintf(stderr, "stubsieve: %s\n", error.text);
+}
+
+int filter_attach_again(struct filter *filter, struct error *error)
+{
+	namespaces_release(&filter->namespaces);
+	filter->is_tidy = false;
+	return filter_attach(filter, error);
 }

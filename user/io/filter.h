@@ -16,7 +16,7 @@
 #include "scope.h"
 
 struct filter {
-	const struct config *config;
+	struct config *config;
 	struct sieve_policy policy; /* as the programs have it */
 	struct programs *programs;
 	struct scope scope;
@@ -26,16 +26,25 @@ struct filter {
 	bool is_tidy; /* what an earlier filter left and this one does not need is gone */
 };
 
-/* Find out what the configuration, which has to live as long, means here. It is filter_close()d also after an error. */
-int filter_open(struct filter *filter, const struct config *config, struct error *error);
+/*
+ * Find out what the configuration means here. It is taken over, also when this fails, and freed by config_delete().
+ * Nothing is made yet.
+ */
+int filter_open(struct config *config, struct filter **ret_filter, struct error *error);
 
-/* Load the programs: everything is known and published before the first of them sees a packet. */
-int filter_load(struct filter *filter, struct error *error);
+/*
+ * Load the programs: all of the own namespace is known and published before the first of them sees a packet. Beside
+ * a filter that is in force, `before`, which has to stay until filter_attach() is through, no map is pinned yet.
+ */
+int filter_load(struct filter *filter, const struct filter *before, struct error *error);
 
-/* Attach what the action needs: the own namespace at once, the others as they are opened. */
+/* Attach what the action needs: the own namespace at once, the others as they are opened, or in turn. */
 int filter_attach(struct filter *filter, struct error *error);
 
-/* What is attached stays. Nothing happens with one that was never opened, and is all zero. */
+/* The same once more, where another filter took the links, and left others. */
+int filter_attach_again(struct filter *filter, struct error *error);
+
+/* What is attached stays. NULL is fine. */
 void filter_close(struct filter *filter);
 
 /* Take in what happened; do what is due. The next time is namespaces_due(). */

@@ -204,9 +204,9 @@ static int not_running(const char *run_dir, struct error *error)
 	return fail_as(error, ERROR_NOT_RUNNING, ENOENT, "no controller runs (%s); start one with: stubsieve run", run_dir);
 }
 
-static int connect_to(const char *run_dir, int *ret_fd, struct error *error)
+static int connect_to(const char *run_dir, unsigned int seconds, int *ret_fd, struct error *error)
 {
-	const struct timeval limit = { .tv_sec = ANSWER_SECONDS };
+	const struct timeval limit = { .tv_sec = (time_t)seconds };
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	struct sockaddr_un address;
 
@@ -261,10 +261,16 @@ static int read_all(int fd, char **ret_text)
 
 int instance_ask(const char *run_dir, const char *question, char **ret_answer, struct error *error)
 {
+	return instance_ask_within(run_dir, question, ANSWER_SECONDS, ret_answer, error);
+}
+
+int instance_ask_within(const char *run_dir, const char *question, unsigned int seconds, char **ret_answer,
+			struct error *error)
+{
 	_cleanup_close_ int fd = -1;
 	int r;
 
-	r = connect_to(run_dir, &fd, error);
+	r = connect_to(run_dir, seconds, &fd, error);
 	if (r < 0)
 		return r;
 	if (send(fd, question, strlen(question), MSG_NOSIGNAL) < 0 || shutdown(fd, SHUT_WR) < 0)

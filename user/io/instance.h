@@ -36,6 +36,10 @@ int instance_listen(const char *run_dir, int *ret_fd, struct error *error);
 /* Ask the controller; the answer is the caller's to free. ERROR_NOT_RUNNING if there is none. */
 int instance_ask(const char *run_dir, const char *question, char **ret_answer, struct error *error);
 
+/* The same where the answer can take its time. */
+int instance_ask_within(const char *run_dir, const char *question, unsigned int seconds, char **ret_answer,
+			struct error *error);
+
 /* On the controller's side: read the question of an accepted connection, answer it. */
 int instance_read_question(int fd, char *ret_question, size_t size);
 int instance_answer(int fd, const char *answer);

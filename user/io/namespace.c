@@ -11,6 +11,7 @@
 #include "cleanup.h"
 #include "clock.h"
 #include "netns.h"
+#include "scope.h"
 
 /* Many changes are silent; a survey of the verdict takes a fraction of a millisecond. */
 #define SURVEY_EVERY_NS (30 * CLOCK_SECOND_NS)
@@ -156,7 +157,7 @@ int namespace_open(struct namespace *namespace, const struct config *config, str
 			.pin_dir = config->pin_dir,
 			.netns = inum,
 			.order = config->order,
-			.filters = config->action == SIEVE_ACTION_ANSWER || config->action == SIEVE_ACTION_DROP,
+			.filters = !scope_uses_cgroups(config),
 			.results = config->results == CONFIG_RESULTS_COVERED,
 			.gateways = config->gateways,
 			.gateway_count = is_own ? config->gateway_count : 0,
@@ -176,6 +177,25 @@ int namespace_open(struct namespace *namespace, const struct config *config, str
 			    strerror(-r));
 	survey(namespace);
 	return 0;
+}
+
+/* Another namespace can have the number by now. */
+void namespace_carry(struct namespace *namespace, const struct namespace *before)
+{
+	uint64_t now = clock_monotonic_ns();
+
+	if (namespace->cookie != before->cookie)
+		return;
+	settle_carry(&namespace->settle, &before->settle, now);
+	namespace->surveys += before->surveys;
+	namespace->overflows += before->overflows;
+	namespace->overruns += before->overruns;
+	publish(namespace, now, true);
+}
+
+bool namespace_is_known(const struct namespace *namespace)
+{
+	return !namespace->coverage || coverage_is_known(namespace->coverage);
 }
 
 void namespace_close(struct namespace *namespace)

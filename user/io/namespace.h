@@ -54,6 +54,12 @@ struct namespace {
 int namespace_open(struct namespace *namespace, const struct config *config, struct programs *programs, bool is_own,
 		   struct error *error);
 
+/* It was followed before, by another configuration: what settles goes on with that, and what is told of it. */
+void namespace_carry(struct namespace *namespace, const struct namespace *before);
+
+/* Is everything known that can be, for as long as nothing changes? Addresses may still be listed. */
+bool namespace_is_known(const struct namespace *namespace);
+
 /* Take the filter away, and what is published; or the latter alone, from wherever the thread is. */
 void namespace_remove(struct namespace *namespace);
 void namespace_withdraw(struct namespace *namespace);

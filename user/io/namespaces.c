@@ -142,6 +142,23 @@ static void free_follower(const struct namespaces *namespaces, struct follower *
 	free(follower);
 }
 
+static void carry(const struct namespaces *namespaces, struct follower *follower)
+{
+	const struct follower *before = NULL;
+
+	if (namespaces->before)
+		before = namespaces_find(namespaces->before, follower->namespace.inum);
+	if (before)
+		namespace_carry(&follower->namespace, &before->namespace);
+}
+
+void namespaces_carry(struct namespaces *namespaces, const struct namespaces *before)
+{
+	namespaces->before = before;
+	for (size_t i = 0; before && i < namespaces->count; i++)
+		carry(namespaces, namespaces->followers[i]);
+}
+
 /* The calling thread is in the namespace. Takes over the descriptor. */
 static int open_follower(struct namespaces *namespaces, int netns_fd, struct follower **ret_follower, struct error *error)
 {
@@ -170,6 +187,7 @@ static int open_follower(struct namespaces *namespaces, int netns_fd, struct fol
 		return r;
 	}
 	namespaces->opened++;
+	carry(namespaces, follower);
 	server_turns_open(namespaces, follower);
 	*ret_follower = follower;
 	return 0;
@@ -230,6 +248,15 @@ static void let_go(struct namespaces *namespaces, struct follower *follower)
 	free_follower(namespaces, follower);
 }
 
+/* The thread is in the namespace. What fails is told of. */
+static void attach(const struct namespaces *namespaces, struct follower *follower)
+{
+	struct error error;
+
+	namespace_attach(&follower->namespace, namespaces->has_tcx, &error);
+	follower->is_attached = true;
+}
+
 /* The thread is in the namespace when this is over, whatever happened. */
 static int follow(struct namespaces *namespaces, int netns_fd, pid_t tid, pid_t tgid, struct error *error)
 {
@@ -249,7 +276,8 @@ static int follow(struct namespaces *namespaces, int netns_fd, pid_t tid, pid_t 
 		let_go(namespaces, follower);
 		return fail(error, -r, "cannot watch the process %d: %s", (int)tgid, strerror(-r));
 	}
-	namespace_attach(&follower->namespace, namespaces->has_tcx, error); /* what fails has been told of */
+	if (namespaces->attaches)
+		attach(namespaces, follower);
 	return 0;
 }
 
@@ -404,19 +432,56 @@ static void check_gateways(const struct attachments *attachments)
 	}
 }
 
+void namespaces_find_others(struct namespaces *namespaces)
+{
+	namespaces->is_complete = namespaces->config->netns == CONFIG_NETNS_SELF;
+	namespaces_scan(namespaces);
+}
+
 int namespaces_attach(struct namespaces *namespaces, struct error *error)
 {
 	struct follower *own = namespaces_find(namespaces, namespaces->own);
 	int r;
 
 	namespaces->has_tcx = attach_has_tcx(namespaces->programs);
-	namespaces->is_complete = namespaces->config->netns == CONFIG_NETNS_SELF;
 	r = namespace_attach(&own->namespace, namespaces->has_tcx, error);
 	if (r < 0)
 		return r;
+	own->is_attached = namespaces->attaches = true;
 	check_gateways(&own->namespace.attachments);
-	namespaces_scan(namespaces);
+	if (!namespaces->is_complete)
+		namespaces_find_others(namespaces);
 	return 0;
+}
+
+static bool is_waiting(const struct namespaces *namespaces, const struct follower *follower)
+{
+	return namespaces->attaches && !follower->is_attached;
+}
+
+bool namespaces_are_attached(const struct namespaces *namespaces)
+{
+	for (size_t i = 0; i < namespaces->count; i++)
+		if (!namespaces->followers[i]->is_attached)
+			return false;
+	return namespaces->is_complete;
+}
+
+bool namespaces_are_known(const struct namespaces *namespaces)
+{
+	for (size_t i = 0; i < namespaces->count; i++)
+		if (!namespace_is_known(&namespaces->followers[i]->namespace))
+			return false;
+	return true;
+}
+
+void namespaces_release(struct namespaces *namespaces)
+{
+	namespaces->attaches = false;
+	for (size_t i = 0; i < namespaces->count; i++) {
+		attach_release(&namespaces->followers[i]->namespace.attachments);
+		namespaces->followers[i]->is_attached = false;
+	}
 }
 
 void namespaces_close(struct namespaces *namespaces)
@@ -597,9 +662,27 @@ static void work_on_surveys(struct namespaces *namespaces)
 	}
 }
 
+/* Those that were opened before there was anything to be attached. */
+static void attach_waiting(struct namespaces *namespaces)
+{
+	uint64_t began = clock_monotonic_ns();
+
+	for (size_t i = 0; i < namespaces->count && clock_monotonic_ns() < began + ADMISSION_NS; i++) {
+		struct follower *follower = namespaces->followers[i];
+
+		if (!is_waiting(namespaces, follower))
+			continue;
+		if (namespaces_enter(namespaces, follower) == 0)
+			attach(namespaces, follower);
+		else
+			follower->is_attached = true; /* it is let go soon */
+	}
+}
+
 void namespaces_work(struct namespaces *namespaces)
 {
 	work_on_surveys(namespaces);
+	attach_waiting(namespaces);
 	if (namespaces->announced_count > 0 && clock_monotonic_ns() >= namespaces->next_admission)
 		admit_announced(namespaces);
 	if (!namespaces->is_complete && namespaces->announced_count == 0)
@@ -626,9 +709,10 @@ uint64_t namespaces_due(const struct namespaces *namespaces, uint64_t now)
 		const struct namespace *namespace = &namespaces->followers[i]->namespace;
 		uint64_t next = namespace_due(namespace);
 
+		if (is_waiting(namespaces, namespaces->followers[i]))
+			return now;
 		if (namespace->work_ns >= SLOW_NS && next < namespaces->slow_at)
 			next = namespaces->slow_at;
-
 		if (next < due)
 			due = next;
 	}

@@ -26,6 +26,7 @@ struct follower {
 	pid_t member; /* a thread that is in it; 0: our own, or one that is held by its name alone */
 	int member_fd; /* pidfd of the member's process, -1 if there is none */
 	bool is_orphan; /* the member is gone: look for another */
+	bool is_attached; /* to its interfaces, or that was tried */
 	struct server_set servers; /* server_turns.h: of the last look */
 	uint64_t servers_seen_at;
 };
@@ -34,6 +35,7 @@ struct namespaces {
 	const struct config *config;
 	struct programs *programs;
 	const struct scope *scope;
+	const struct namespaces *before; /* followed by another configuration until now; NULL: none were */
 	bool has_tcx;
 	int epoll_fd; /* not ours: gets the sockets, with the data of namespaces_tag() */
 	uint32_t own; /* inode numbers: the controller's own, the one in which its thread is */
@@ -42,6 +44,7 @@ struct namespaces {
 	size_t count, room;
 	struct sieve_event *announced; /* by the scan and the sensor, not opened yet */
 	size_t announced_count, announced_room;
+	bool attaches;           /* to the interfaces of each that is opened, and of those that were opened before */
 	bool is_complete;        /* those that were there at the start are open, or cannot be */
 	uint64_t opened;         /* in all, our own among them ... */
 	uint64_t opened_before;  /* ... and before another look at the processes, 0 before the first such */
@@ -81,11 +84,26 @@ static inline uint64_t namespaces_tag(enum namespaces_tag tag, uint32_t inum)
 int namespaces_open(struct namespaces *namespaces, const struct config *config, struct programs *programs,
 		    const struct scope *scope, int epoll_fd, struct error *error);
 
+/* The same namespaces were followed until now: go on from there (namespace_carry()). They have to be there until NULL. */
+void namespaces_carry(struct namespaces *namespaces, const struct namespaces *before);
+
+/* Find and open the others as namespaces_attach() does, but attach nothing yet. */
+void namespaces_find_others(struct namespaces *namespaces);
+
 /*
  * Attach to the interfaces of the own one, then find the others. namespaces_work() opens them one after the other,
  * because attaching to an interface can take the kernel 20 ms; `is_complete` says that it is done.
  */
 int namespaces_attach(struct namespaces *namespaces, struct error *error);
+
+/* Are those that were there at the start open and attached to? */
+bool namespaces_are_attached(const struct namespaces *namespaces);
+
+/* Is all known of those that are open (namespace_is_known())? */
+bool namespaces_are_known(const struct namespaces *namespaces);
+
+/* Others have put their programs in place of ours: namespaces_attach() attaches to everything once more. */
+void namespaces_release(struct namespaces *namespaces);
 
 /* Leave the filters in place. */
 void namespaces_close(struct namespaces *namespaces);

@@ -134,6 +134,47 @@ static int set_pins(struct bpf_object *object, const char *pin_dir)
 	return 0;
 }
 
+/* One that shares nothing but the counters with others. */
+static int share(struct stubsieve_bpf *skeleton, const struct programs *beside)
+{
+	return bpf_map__reuse_fd(skeleton->maps.counters, bpf_map__fd(beside->skeleton->maps.counters));
+}
+
+/* By another name first, of a version that there is not, which programs_unpin() knows as well. */
+static int pin_anew(const struct bpf_map *map, const char *path, const char *pin_dir)
+{
+	char temporary[PATH_MAX];
+	int r;
+
+	snprintf(temporary, sizeof(temporary), "%s/%s-0", pin_dir, bpf_map__name(map));
+	unlink(temporary);
+	if (bpf_obj_pin(bpf_map__fd(map), temporary) < 0)
+		return -errno;
+	if (rename(temporary, path) == 0)
+		return 0;
+	r = -errno;
+	unlink(temporary);
+	return r;
+}
+
+int programs_pin(const struct programs *programs, const char *pin_dir, struct error *error)
+{
+	for (size_t i = 0; programs_pin_names[i]; i++) {
+		const struct bpf_map *map = bpf_object__find_map_by_name(programs->skeleton->obj, programs_pin_names[i]);
+		char path[PATH_MAX];
+		int r;
+
+		pin_path(path, pin_dir, programs_pin_names[i]);
+		if (bpf_map__autocreate(map))
+			r = pin_anew(map, path, pin_dir);
+		else
+			r = unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+		if (r < 0)
+			return fail(error, -r, "cannot pin %s: %s", path, strerror(-r));
+	}
+	return 0;
+}
+
 /* What lets the programs pass over most names without a look into the map. */
 static void summarize_names(struct stubsieve_bpf *skeleton, const struct programs_request *request)
 {
@@ -269,7 +310,9 @@ int programs_load(const struct programs_request *request, struct programs **ret_
 	if (!programs->skeleton)
 		return explain_load(errno, error);
 	r = choose(programs->skeleton, request);
-	if (r == 0 && request->pin_dir)
+	if (r == 0 && request->beside)
+		r = share(programs->skeleton, request->beside);
+	else if (r == 0 && request->pin_dir)
 		r = set_pins(programs->skeleton->obj, request->pin_dir);
 	if (r < 0)
 		return fail(error, -r, "cannot use the pins in %s: %s", request->pin_dir, strerror(-r));

@@ -30,6 +30,11 @@ struct programs_request {
 	bool sensor;        /* tell of unknown namespaces */
 	bool gateway;       /* answer on the ingress side, too */
 	bool results;       /* take addresses without a route out of responses */
+	/*
+	 * Beside these, which are in use: they share the counters, and all else is made anew and not pinned before
+	 * programs_pin(), so that nothing of it reaches those before. NULL: the maps in pin_dir are taken over.
+	 */
+	const struct programs *beside;
 };
 
 /*
@@ -43,6 +48,9 @@ static inline void programs_freep(struct programs **programs)
 {
 	programs_free(*programs);
 }
+
+/* Pin the maps in pin_dir, in place of those that are there. */
+int programs_pin(const struct programs *programs, const char *pin_dir, struct error *error);
 
 /* File descriptors of the programs, owned by `programs`; negative for one that was not loaded. */
 int programs_egress_fd(const struct programs *programs);

@@ -23,7 +23,9 @@
 
 bool scope_uses_cgroups(const struct config *config)
 {
-	return config->action == SIEVE_ACTION_OBSERVE || config->action == SIEVE_ACTION_REJECT;
+	enum sieve_action action = config_action(config);
+
+	return action == SIEVE_ACTION_OBSERVE || action == SIEVE_ACTION_REJECT;
 }
 
 /* The cgroup above the two for commands, of its own for every run directory. */
@@ -291,6 +293,7 @@ static int attach_all(struct scope *scope, struct error *error)
 int scope_attach(struct scope *scope, struct programs *programs, struct error *error)
 {
 	scope->programs = programs;
+	scope->attaches = true;
 	return attach_all(scope, error);
 }
 
@@ -342,7 +345,7 @@ static int follow(struct scope *scope, struct error *error)
 
 	if (r < 0)
 		fail(error, -r, "cannot write the cgroups to their map: %s", strerror(-r));
-	attached = attach_all(scope, r < 0 ? &later : error);
+	attached = scope->attaches ? attach_all(scope, r < 0 ? &later : error) : 0;
 	return r < 0 ? r : attached;
 }
 

@@ -37,6 +37,7 @@ struct scope {
 	struct scope_entry *entries;
 	size_t count;
 	bool is_published; /* the map has them as they are here */
+	bool attaches;     /* also to those that come */
 	int watch_fd;      /* inotify(7), not ours: it becomes readable when cgroups come or go */
 	char trouble[512]; /* what was told last, to tell it once */
 };
