@@ -100,7 +100,7 @@ static void check_all(struct checks *checks, const struct config *config)
 	check_controller(checks, config);
 }
 
-static int exit_status(const struct checks *checks)
+static int judge(const struct checks *checks)
 {
 	static const int statuses[] = {
 		[CHECK_LACKS_NOTHING] = EXIT_DONE,
@@ -153,10 +153,10 @@ static int show(const struct options *options)
 	check_all(&checks, &options->config);
 	if (options->json) {
 		status = print_json(to_json(&checks));
-		return status == EXIT_DONE ? exit_status(&checks) : status;
+		return status == EXIT_DONE ? judge(&checks) : status;
 	}
 	print_text(&checks);
-	return exit_status(&checks);
+	return judge(&checks);
 }
 
 int command_doctor(int argc, char **argv)

@@ -327,17 +327,17 @@ static int explain(const struct options *options, const char *cgroup)
 {
 	char question[WORD_MAX];
 	json_t *status = NULL, *names = NULL;
-	int exit_status;
+	int r;
 
 	snprintf(question, sizeof(question), "names %s", options->argument);
-	exit_status = ask(options, "status", &status);
-	if (exit_status < 0)
-		exit_status = ask(options, question, &names);
-	if (exit_status < 0)
-		exit_status = explain_status(options, status, names, cgroup);
+	r = ask(options, "status", &status);
+	if (r < 0)
+		r = ask(options, question, &names);
+	if (r < 0)
+		r = explain_status(options, status, names, cgroup);
 	json_decref(names);
 	json_decref(status);
-	return exit_status;
+	return r;
 }
 
 /* The arguments that need more than a look. -1 to go on, or an exit status. */

@@ -14,7 +14,7 @@
 #include "clock.h"
 #include "coverage_turns.h"
 #include "heap.h"
-#include "machine.h"
+#include "machine_id.h"
 #include "netns.h"
 #include "remove.h"
 #include "server_turns.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /* What tells this host from others: the machine id (machine-id(5)), or what there is instead. */
-#ifndef STUBSIEVE_MACHINE_H
-#define STUBSIEVE_MACHINE_H
+#ifndef STUBSIEVE_MACHINE_ID_H
+#define STUBSIEVE_MACHINE_ID_H
 
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-#include "machine.h"
+#include "machine_id.h"
 
 #include <fcntl.h>
 #include <string.h>
