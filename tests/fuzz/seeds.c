@@ -164,6 +164,16 @@ static void make_link(struct message *ret, const char *name, const char *kind)
 	put_attribute(ret, IFLA_LINKINFO, nested.octets, nested.length);
 }
 
+/* Names without NUL at the end of the message, as no kernel sends them. */
+static void make_bare_link(struct message *ret, __u16 type, const char *name)
+{
+	const struct ifinfomsg header = { .ifi_type = 1, .ifi_index = 2 };
+
+	ret->length = 0;
+	put_octets(ret, &header, sizeof(header));
+	put_attribute(ret, type, name, strlen(name));
+}
+
 static void make_socket(struct message *ret, unsigned char family)
 {
 	const struct inet_diag_msg header = { .idiag_family = family, .id = { .idiag_sport = htons(53) } };
@@ -216,6 +226,10 @@ static void write_messages(void)
 	make_link(&message, "eth0", "veth");
 	write_message(&message, RTM_NEWLINK);
 	make_link(&message, "vrf-red", "vrf");
+	write_message(&message, RTM_NEWLINK);
+	make_bare_link(&message, IFLA_IFNAME, "eth0");
+	write_message(&message, RTM_NEWLINK);
+	make_bare_link(&message, IFLA_LINKINFO, "\7\0\1\0vrf"); /* IFLA_INFO_KIND, without its padding, too */
 	write_message(&message, RTM_NEWLINK);
 	make_socket(&message, AF_INET);
 	write_message(&message, SOCK_DIAG_BY_FAMILY);

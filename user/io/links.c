@@ -27,7 +27,7 @@ static int take_kind(const struct nlattr *attribute, void *data)
 
 	static const char *const kinds[] = { "vrf", "xfrm", "vti", "vti6" };
 
-	if (mnl_attr_get_type(attribute) != IFLA_INFO_KIND || mnl_attr_validate(attribute, MNL_TYPE_STRING) < 0)
+	if (mnl_attr_get_type(attribute) != IFLA_INFO_KIND || mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) < 0)
 		return MNL_CB_OK;
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (strcmp(mnl_attr_get_str(attribute), kinds[i]) == 0)
@@ -50,7 +50,7 @@ static int take_attribute(const struct nlattr *attribute, void *data)
 
 	switch (mnl_attr_get_type(attribute)) {
 	case IFLA_IFNAME:
-		if (mnl_attr_validate(attribute, MNL_TYPE_STRING) == 0)
+		if (mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) == 0)
 			take_name(link, mnl_attr_get_str(attribute));
 		break;
 	case IFLA_LINKINFO:
