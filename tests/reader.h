@@ -130,4 +130,62 @@ static inline bool same_record(const struct read_record *one, const struct read_
 	       memcmp(one->rdata, other->rdata, one->rdlength) == 0;
 }
 
+/* DESIGN section 6: signed responses are left alone. */
+static inline bool is_signed(const struct message *message, const struct reading *reading)
+{
+	if (message->octets[3] & 0x20) /* AD */
+		return true;
+	for (size_t i = 0; i < reading->count; i++) {
+		const struct read_record *record = &reading->records[i];
+
+		if (record->type == 46 || record->type == 24 || record->type == 250 ||
+		    (record->type == 41 && record->ttl & 0x8000))
+			return true;
+	}
+	return false;
+}
+
+/* Is it an A or AAAA record among the answers, of whose address the caller says that it has no route? */
+typedef bool address_judge(const __u8 *address, size_t size, const void *context);
+
+static inline bool is_lost(const struct read_record *record, address_judge *has_no_route, const void *context)
+{
+	size_t size = record->type == 1 ? 4 : record->type == 28 ? 16 : 0;
+
+	return record->section == 1 && record->class == 1 && size > 0 && record->rdlength == size &&
+	       has_no_route(record->rdata, size, context);
+}
+
+/*
+ * What is wrong with `after`, which is to be `before` without the records that are lost; NULL: nothing. That it was
+ * `before` that should lose them, too. What was read of them is left in ret_before and ret_after.
+ */
+static inline const char *remains_fault(const struct message *before, const struct message *after,
+					address_judge *has_no_route, const void *context, struct reading *ret_before,
+					struct reading *ret_after)
+{
+	size_t next = 0, gone = 0;
+
+	if (!read_message(before, ret_before) || (before->octets[2] & 0xfa) != 0x80)
+		return "it was no whole response to a query";
+	if (is_signed(before, ret_before))
+		return "it was signed";
+	if (!read_message(after, ret_after))
+		return "what is left is no message";
+	if (memcmp(before->octets, after->octets, 6) != 0 || !same_text(&ret_before->qname, &ret_after->qname) ||
+	    ret_before->counts[2] != ret_after->counts[2] || ret_before->counts[3] != ret_after->counts[3])
+		return "the header or the question is another";
+	for (size_t i = 0; i < ret_before->count; i++) {
+		if (is_lost(&ret_before->records[i], has_no_route, context)) {
+			gone++;
+			continue;
+		}
+		if (next == ret_after->count || !same_record(&ret_before->records[i], &ret_after->records[next++]))
+			return "a record that has to stay is not there as it was";
+	}
+	if (next != ret_after->count || gone == 0 || ret_after->counts[1] + gone != ret_before->counts[1])
+		return "records are there that have to go, or ANCOUNT is wrong";
+	return NULL;
+}
+
 #endif
