@@ -127,14 +127,18 @@ static __always_inline int replace_message(struct __sk_buff *skb, const struct s
 	return 0;
 }
 
+/* Without a checksum over IPv6 the answer's would be none either: few sockets take it. */
+static __always_inline bool has_checksum(const struct sieve_packet *packet)
+{
+	return packet->family == SIEVE_IPV4 || packet->udp.check;
+}
+
 /*
- * Replace the query by its answer, in place, ready to be received. Returns 0, or -1 with the packet
- * untouched: everything that can fail comes first.
+ * Replace the query, which has_checksum(), by its answer, in place, ready to be received. Returns 0, or -1 with the
+ * packet untouched: everything that can fail comes first.
  */
 static __always_inline int rewrite(struct __sk_buff *skb, const struct sieve_packet *packet, struct sieve_work *work)
 {
-	if (packet->family == SIEVE_IPV6 && !packet->udp.check) /* so the answer's would be: few sockets take it */
-		return -1;
 	SIEVE_FORGET();
 	if (work->question.edns ? replace_message(skb, packet, work) : replace_flags(skb, packet, work))
 		return -1;

@@ -132,7 +132,8 @@ static __always_inline int act(struct __sk_buff *skb, enum side side, struct sie
 		count(SIEVE_COUNTER_DROPPED + family);
 		return TC_ACT_SHOT;
 	}
-	if ((side == SIDE_INGRESS && cut_padding(skb, &work->packet)) || rewrite(skb, &work->packet, &work->dns)) {
+	if (!has_checksum(&work->packet) || (side == SIDE_INGRESS && cut_padding(skb, &work->packet)) ||
+	    rewrite(skb, &work->packet, &work->dns)) {
 		count(SIEVE_REASON_failed);
 		return TC_ACT_UNSPEC;
 	}

@@ -175,6 +175,24 @@ static void a_query_without_checksum_over_ipv6_passes(void **state)
 	check_reply("with checksum", &(struct packet_plan){ .version = 6 }, &plan, 1);
 }
 
+/* What is behind it in the frame is cut off only of what is answered. */
+static void a_query_that_cannot_be_answered_at_a_gateway_keeps_its_padding(void **state)
+{
+	const struct packet_plan without = { .version = 6, .no_checksum = true, .behind = 6 };
+	const struct message_plan plans[] = { { .edns = false }, { .edns = true } };
+	struct outcome outcome;
+	struct message message;
+	struct packet packet;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(plans); i++) {
+		make_message(&plans[i], &message);
+		make_packet(&without, &message, &packet);
+		run_packet(&filter, HOOK_GATEWAY, tap_ifindex, &packet, &outcome);
+		check_passed("no checksum, but padding", HOOK_GATEWAY, &packet, &outcome, SIEVE_REASON_failed);
+	}
+}
+
 /* Of the headers nothing changes but addresses, ports, lengths and sums: ECN, ID, flow label, options stay. */
 static void headers_with_options_keep_them(void **state)
 {
@@ -198,6 +216,7 @@ int main(void)
 		cmocka_unit_test(ipv4_header_checksums_are_right_for_many_addresses),
 		cmocka_unit_test(no_checksum_stays_none_over_ipv4),
 		cmocka_unit_test(a_query_without_checksum_over_ipv6_passes),
+		cmocka_unit_test(a_query_that_cannot_be_answered_at_a_gateway_keeps_its_padding),
 		cmocka_unit_test(headers_with_options_keep_them),
 	};
 
