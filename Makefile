@@ -97,6 +97,7 @@ ifneq ($(systemdunitdir),)
 	sed 's|/usr/sbin/|$(PREFIX)/sbin/|' tools/packaging/systemd/stubsieve.service > $(DESTDIR)$(systemdunitdir)/stubsieve.service
 	chmod 0644 $(DESTDIR)$(systemdunitdir)/stubsieve.service
 endif
+	install -D -m 0644 tools/packaging/stubsieve.conf $(DESTDIR)$(PREFIX)/share/doc/stubsieve/stubsieve.conf
 
 .PHONY: clean
 clean:

@@ -217,7 +217,8 @@ namespaces() {
 	local i pids=()
 	reloaded "namespaces" "settle = 0"
 	for ((i = 0; i < NAMESPACES; i++)); do
-		(lab_stay clients "$LAB_HOST_PID" unshare --net sh -c "ip link set lo up; '$BUILD/tests/tools/ask' --wait 1 127.0.0.1 both.example; exec sleep 60") >/dev/null 2>&1 </dev/null &
+		(lab_stay clients "$LAB_HOST_PID" unshare --net sh -c \
+			"ip link set lo up; while sleep 0.5; do '$BUILD/tests/tools/ask' --wait 1 127.0.0.1 both.example; done") >/dev/null 2>&1 </dev/null &
 		pids+=($!)
 		disown
 	done
@@ -255,6 +256,7 @@ directories() {
 
 # As a service manager hears it (sd_notify(3)), of a reload that fails, too.
 notifications() {
+	local heard
 	python3 - "$LAB_DIR/notify" "$LAB_DIR/notified" <<'END' &
 import socket, sys
 heard = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -264,13 +266,14 @@ with open(sys.argv[2], "w", buffering=1) as log:
     for _ in range(5):
         log.write(heard.recv(4096).decode().replace("\n", " ") + "\n")
 END
-	lab_until 5 test -S "$LAB_DIR/notify"
+	heard=$!
+	lab_until 20 test -S "$LAB_DIR/notify"
 	configure "settle = 0"
 	NOTIFY_SOCKET=$LAB_DIR/notify start_filter "with a service manager" --config "$CONF"
 	reload
 	configure "settle = x"
 	reload 2>/dev/null
-	wait $!
+	wait "$heard"
 	check_equal "the service manager hears of it all" \
 		"READY=1 RELOADING=1 MONOTONIC_USEC=N READY=1 RELOADING=1 MONOTONIC_USEC=N READY=1" \
 		"$(sed 's/\(USEC=\)[0-9]*$/\1N/' "$LAB_DIR/notified" | xargs)"
