@@ -8,6 +8,7 @@
 
 #include <bpf/libbpf.h>
 
+#include "cleanup.h"
 #include "clock.h"
 #include "names.h"
 #include "query.h"
@@ -325,6 +326,75 @@ static void a_directory_that_cannot_hold_pins_is_named(void **state)
 	assert_true(programs_load(&request, &programs, &error) < 0);
 	assert_null(programs);
 	assert_non_null(strstr(error.text, SANDBOX "/not-there"));
+}
+
+static bool pin_has(const char *name, uint32_t inum)
+{
+	_cleanup_close_ int fd = open_pin(name);
+	struct sieve_netns state;
+
+	return bpf_map_lookup_elem(fd, &inum, &state) == 0;
+}
+
+static uint64_t beat_of(struct programs *programs)
+{
+	uint64_t beat;
+
+	assert_int_equal(programs_last_beat(programs, &beat), 0);
+	return beat;
+}
+
+/* Until it is pinned nothing of it is seen from outside; then nothing else is. */
+static void what_is_loaded_beside_others_shares_the_counters_alone(void **state)
+{
+	const struct sieve_netns published = { .cookie = 1 };
+	struct programs *first = load_programs(SIEVE_ACTION_ANSWER, pin_dir), *second;
+	const uint32_t zero = SIEVE_REASON_dnssec;
+	uint64_t counters[SIEVE_COUNTERS], values[256] = { 7 };
+	__u32 counters_id = map_id("counters"), names_id = map_id("names");
+	_cleanup_close_ int fd = open_pin("counters");
+	struct error error;
+
+	(void)state;
+	assert_int_equal(programs_beat(first, 1000), 0);
+	assert_int_equal(programs_set_netns(first, 1, &published), 0);
+	second = load_programs_as(SIEVE_ACTION_OBSERVE, (struct programs_request){
+		.pin_dir = pin_dir, .max_netns = 5, .results = true, .beside = first });
+	assert_int_equal(beat_of(second), 0);
+	assert_int_equal(programs_beat(second, 2000), 0);
+	assert_int_equal(beat_of(first), 1000);
+	assert_int_equal(programs_set_netns(second, 2, &published), 0);
+	assert_true(pin_has("netns", 1));
+	assert_false(pin_has("netns", 2));
+	assert_false(is_pinned("coverage"));
+	assert_int_equal(bpf_map_update_elem(fd, &zero, values, BPF_ANY), 0);
+	assert_int_equal(programs_counters(second, counters), 0);
+	assert_int_equal(counters[zero], 7);
+
+	assert_int_equal(programs_pin(second, pin_dir, &error), 0);
+	assert_false(pin_has("netns", 1));
+	assert_true(pin_has("netns", 2));
+	assert_true(is_pinned("coverage"));
+	assert_int_equal(map_id("counters"), counters_id);
+	assert_int_not_equal(map_id("names"), names_id);
+	/* and back, as after a failure */
+	assert_int_equal(programs_pin(first, pin_dir, &error), 0);
+	assert_true(pin_has("netns", 1));
+	assert_false(is_pinned("coverage"));
+	assert_int_equal(map_id("names"), names_id);
+	programs_free(first);
+	programs_free(second);
+}
+
+static void maps_that_cannot_be_pinned_are_named(void **state)
+{
+	struct programs *programs = load_programs(SIEVE_ACTION_ANSWER, pin_dir);
+	struct error error;
+
+	(void)state;
+	assert_true(programs_pin(programs, SANDBOX "/not-there", &error) < 0);
+	assert_non_null(strstr(error.text, SANDBOX "/not-there/netns-"));
+	programs_free(programs);
 }
 
 /* "NAME" or "NAME FAMILIES" of the configuration, exempt or asked. */
@@ -758,6 +828,8 @@ int main(void)
 		cmocka_unit_test_setup(no_descriptor_is_left_open, fresh_instance),
 		cmocka_unit_test_setup(three_capabilities_are_enough, fresh_instance),
 		cmocka_unit_test_setup(without_one_of_them_it_is_named_and_libbpf_is_silent, fresh_instance),
+		cmocka_unit_test_setup(what_is_loaded_beside_others_shares_the_counters_alone, fresh_instance),
+		cmocka_unit_test_setup(maps_that_cannot_be_pinned_are_named, fresh_instance),
 	};
 
 	return cmocka_run_group_tests(tests, enter_sandbox, leave_sandbox);
