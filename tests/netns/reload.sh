@@ -157,6 +157,44 @@ actions() {
 	check_equal "none of it: nothing is left" tcx "$(pin_kinds)"
 }
 
+# What no route covers is taken out of every response meanwhile, and what one covers out of none.
+results() {
+	local said asking
+	ip -n "$LAB-host" -6 route add "$LAB_VPN_PREFIX" dev h0
+	reloaded "results" "settle = 0" "results = covered"
+	check "results: addresses are listed" lab_until 5 status_is '.netns[0].coverage.ipv6.mode' listed
+	# shellcheck disable=SC2016 # for that shell
+	LAB_TIMEOUT=60 lab_client sh -c 'until [ -e "$2" ]; do
+		dig +short +time=2 +tries=1 "@$1" public.example AAAA v6.example AAAA || echo failed; echo; done' \
+		sh "$LAB_SERVER4" "$LAB_DIR/dig.stop" >"$LAB_DIR/dig.log" 2>&1 &
+	asking=$!
+	for said in a b c d e; do reloaded "results, once more" "settle = 0" "results = covered" "exempt-name = $said.example"; done
+	touch "$LAB_DIR/dig.stop"
+	wait "$asking"
+	check_number "results: names were asked" "$(grep -c '^$' "$LAB_DIR/dig.log")" -gt 3
+	check_equal "results: no other address came" 2001:db8:77::6 "$(grep -v '^$' "$LAB_DIR/dig.log" | sort -u)"
+	check_equal "results: nor did one lack" "$(grep -c '^$' "$LAB_DIR/dig.log")" "$(grep -c 2001:db8:77::6 "$LAB_DIR/dig.log")"
+	ip -n "$LAB-host" -6 route del "$LAB_VPN_PREFIX" dev h0
+}
+
+# With the older hook.
+clsact() {
+	local said
+	configure "settle = 0"
+	STUBSIEVE_HOOK=clsact start_filter "clsact" --config "$CONF" || return
+	lab_mark
+	flow_start "$RATE"
+	for said in a b c; do reloaded "clsact, once more" "settle = 0" "exempt-name = $said.example"; done
+	flow_stop
+	flow_all_answered "clsact" 20
+	reloaded "clsact: observe" "settle = 0" "action = observe"
+	check_equal "clsact: observe: no filter is left" cgroup "$(pin_kinds)"
+	configure "settle = 0" "gateway = h0"
+	check "clsact: answer at a gateway, too" reload
+	check "clsact: AAAA is answered" lab_filtered
+	lab_filter_stop
+}
+
 # What cannot be put in force is not: here because of somebody else's pin in its place.
 failing() {
 	local id pin
@@ -240,6 +278,28 @@ namespaces() {
 	check_equal "namespaces, afterwards: no pin is left of them" 2 "$(lab_control ls "$LAB_DIR/bpf/stubsieve" | grep -c ^tcx-)"
 }
 
+# In the midst of a reload, whichever part of it.
+ended() {
+	local i
+	for i in 0 0.03 0.06 0.1; do
+		configure "settle = 0"
+		start_filter "ended $i s after SIGHUP" --config "$CONF" || return
+		configure "settle = 0" "action = drop" "order = last"
+		kill -HUP "$(controller)"
+		sleep "$i"
+		kill -TERM "$(controller)"
+		check "ended $i s after SIGHUP: it is gone" lab_until 5 lab_gone "$LAB_FILTER_PID"
+		LAB_FILTER_PID=''
+	done
+	configure "settle = 0"
+	start_filter "stopped during a reload" --config "$CONF" || return
+	check "stopped during a reload: AAAA is answered before" lab_filtered
+	configure "settle = 0" "results = covered" "gateway = h0"
+	kill -HUP "$(controller)"
+	lab_filter_stop
+	check_equal "stopped during a reload: nothing is left" "" "$(lab_control ls "$LAB_DIR/bpf/stubsieve" 2>/dev/null)"
+}
+
 # Where commands and the next controller find this one is in the file here.
 directories() {
 	configure "settle = 0" "cgroup = $LAB/clients" "run-dir = $LAB_DIR/run" "pin-dir = $LAB_DIR/bpf/stubsieve"
@@ -288,6 +348,7 @@ if start_filter "with a file" --config "$CONF"; then
 	under_load
 	broken_files
 	actions
+	results
 	failing
 	settling
 	storm
@@ -295,6 +356,8 @@ if start_filter "with a file" --config "$CONF"; then
 	check_sums "all"
 	lab_filter_stop
 fi
+clsact
+ended
 directories
 lab_filter_stop
 notifications
