@@ -45,6 +45,7 @@ $(BUILD)/tests/kernel/%: tests/kernel/%.c $(IO_OBJECTS) $(CORE_OBJECTS) | $(SKEL
 		$(TEST_LDLIBS)
 
 $(addprefix $(BUILD)/tests/kernel/,captures captured-responses): TEST_LDLIBS = -lldns -lpcap
+$(BUILD)/tests/kernel/fuzz: TEST_LDLIBS = -lldns
 $(BUILD)/tests/tools/wire-vectors: TEST_LDLIBS = -lldns
 
 $(BUILD)/tests/tools/%: tests/tools/%.c

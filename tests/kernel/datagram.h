@@ -35,9 +35,11 @@ static inline bool reroutes(const __u8 *options, size_t length)
 {
 	size_t at = 0, count = 0;
 
-	while (at < length && options[at] != IPOPT_EOL) {
+	while (at < length) {
 		if (++count > IP_OPTIONS_SEEN || options[at] == IPOPT_LSRR || options[at] == IPOPT_SSRR)
 			return true;
+		if (options[at] == IPOPT_EOL)
+			return false;
 		if (options[at] == IPOPT_NOP) {
 			at++;
 			continue;
@@ -159,6 +161,26 @@ static inline const char *datagram_fault(const __u8 *frame, size_t length, const
 	if (datagram->is_to_group)
 		return "group";
 	return NULL;
+}
+
+/* The sum over the UDP datagram and its pseudo-header: 0 if the checksum is right, or there is none. */
+static inline __u16 datagram_sum(const __u8 *octets, const struct datagram *datagram)
+{
+	bool is_ipv6 = octets_to_u16(&octets[12]) == ETH_P_IPV6;
+	size_t length = datagram->end - datagram->transport;
+	__u32 sum = sum_octets(&octets[datagram->network + (is_ipv6 ? 8 : 12)], is_ipv6 ? 32 : 8,
+			       IPPROTO_UDP + (__u32)length);
+
+	if (octets_to_u16(&octets[datagram->transport + 6]) == 0)
+		return 0;
+	return fold_sum(sum_octets(&octets[datagram->transport], length, sum));
+}
+
+static inline __u16 ip_header_sum(const __u8 *octets, const struct datagram *datagram)
+{
+	if (octets_to_u16(&octets[12]) == ETH_P_IPV6)
+		return 0;
+	return fold_sum(sum_octets(&octets[datagram->network], datagram->transport - datagram->network, 0));
 }
 
 #endif
