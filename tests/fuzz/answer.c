@@ -6,6 +6,7 @@
 #include "answer.h"
 #include "decide.h"
 #include "decoder.h"
+#include "leaks.h"
 #include "question.h"
 
 struct situation {

@@ -4,6 +4,7 @@
  * tests/decoder.h, which says so in terms of ldns, agrees. The input is a message.
  */
 #include "decoder.h"
+#include "leaks.h"
 #include "question.h"
 #include "suffix.h"
 

@@ -6,6 +6,7 @@
 #include <ldns/ldns.h>
 
 #include "fuzz.h"
+#include "leaks.h"
 #include "responses.h"
 #include "reader.h"
 #include "dns.h"
@@ -131,8 +132,8 @@ static bool is_looked_into(ldns_rr_type type)
 /* Data in which no name can be, too. */
 static bool is_understood(unsigned int type)
 {
-	return is_looked_into(type) || type == LDNS_RR_TYPE_A || type == LDNS_RR_TYPE_AAAA || type == LDNS_RR_TYPE_TXT ||
-	       type == LDNS_RR_TYPE_OPT;
+	return is_looked_into(type) || type == LDNS_RR_TYPE_A || type == LDNS_RR_TYPE_AAAA ||
+	       type == LDNS_RR_TYPE_TXT || type == LDNS_RR_TYPE_OPT;
 }
 
 static bool all_are_understood(const struct reading *reading)

@@ -164,6 +164,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct address address;
 	struct server server;
 	struct route route;
+	bool can_compare;
 	int r;
 
 	if (size < sizeof(*message) || size > 8192)
@@ -171,13 +172,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	message = malloc(size); /* of just this size, so that an octet behind it is seen */
 	memcpy(message, data, size);
 	message->nlmsg_len = (uint32_t)size;
+	can_compare = size % NLMSG_ALIGNTO == 0; /* libmnl takes the padding behind the message for a part of it */
 	r = route_decode(message, &devices, &route);
 	must(r == 0 || r == -EBADMSG || r == -EAFNOSUPPORT, "a route: %d", r);
-	if (r == 0)
+	if (r == 0 && can_compare)
 		check_route(message, &route);
 	r = address_decode(message, &address);
 	must(r == 0 || r == -EBADMSG || r == -EAFNOSUPPORT, "an address: %d", r);
-	if (r == 0)
+	if (r == 0 && can_compare)
 		check_address(message, &address);
 	r = server_decode(message, 53, &server);
 	must(r == 0 || r == 1 || r == -EBADMSG, "a socket: %d", r);
