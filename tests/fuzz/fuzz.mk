@@ -35,7 +35,7 @@ $(addprefix $(BUILD)/fuzz/,answer differential response): FUZZ_LDLIBS = -lldns
 # The kernel of netlink.h in the place of these.
 $(BUILD)/fuzz/netlink: FUZZ_LDLIBS = $(patsubst %,-Wl$(comma)--wrap=%,socket setsockopt send recvmsg recvmmsg ioctl \
 	close $(addprefix mnl_socket_,open2 bind setsockopt get_fd close)) $(LIB_LDLIBS)
-$(BUILD)/fuzz/route: FUZZ_LDLIBS = $(LIB_LDLIBS)
+$(addprefix $(BUILD)/fuzz/,route config file): FUZZ_LDLIBS = $(LIB_LDLIBS)
 comma := ,
 
 $(BUILD)/fuzz/seeds: tests/fuzz/seeds.c

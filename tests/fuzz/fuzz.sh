@@ -3,7 +3,7 @@
 #
 # Fuzzes every target for a while, JOBS at a time, and says how much that was. A finding is kept in
 # $BUILD/fuzz/findings, and fails with the command that repeats it.
-#   FUZZ_SECONDS   of each target (9); more than 60: values that are compared are followed, too
+#   FUZZ_SECONDS   of each target (8); more than 60: values that are compared are followed, too
 #   TARGETS        which of them (all)
 #   JOBS           as many as there are processors
 set -u
@@ -12,7 +12,7 @@ cd "$(dirname "$0")/../.." || exit 1
 
 BUILD=${BUILD:-build}
 FUZZ=$BUILD/fuzz
-FUZZ_SECONDS=${FUZZ_SECONDS:-9}
+FUZZ_SECONDS=${FUZZ_SECONDS:-8}
 JOBS=${JOBS:-$(nproc)}
 LOGS=$FUZZ/log
 
@@ -26,6 +26,7 @@ response      1473  the response filter, against ldns, too
 netlink       2000  what is received by netlink, from the system call upwards
 route         600   routes, addresses and sockets, against libmnl
 config        2000  the configuration's keys
+file          2000  configuration files, against a naive reading
 name          700   names and suffixes, as text and in messages
 aggregate     1500  merged prefixes, against ranges
 END
@@ -37,9 +38,9 @@ selected() {
 	done
 }
 
-# shellcheck disable=SC2317 # called by the trap
 # It tidies up when it is asked to end: targets would go on for long.
 running=()
+# shellcheck disable=SC2317 # called by the trap
 stop_all() {
 	kill "${running[@]}" 2>/dev/null
 	wait
@@ -53,7 +54,7 @@ fuzz() {
 	mkdir -p "$FUZZ"/{corpus,first}/"$name"
 	ASAN_OPTIONS=quarantine_size_mb=16:${ASAN_OPTIONS:-} exec "$FUZZ/$name" -max_total_time="$FUZZ_SECONDS" \
 		-max_len="$length" -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 "${more[@]}" \
-		-artifact_prefix="$FUZZ/findings/$name-" "$FUZZ/corpus/$name" "$FUZZ/first/$name" >"$LOGS/$name.log" 2>&1
+		-artifact_prefix="$FUZZ/findings/$name-" "$FUZZ"/{corpus,first}/"$name" >"$LOGS/$name.log" 2>&1
 }
 
 # A final statistic of the log, 0 if there is none
@@ -78,7 +79,8 @@ judge() {
 	fi
 	finding=$(sed -n 's/.*Test unit written to \(.*\)$/\1/p' "$LOGS/$name.log" | tail -n 1)
 	not_ok "$what: nothing found ($name)" \
-		"$(grep -E '^tests/fuzz/.*: |ERROR: |runtime error: |SUMMARY: ' "$LOGS/$name.log")" "log: $LOGS/$name.log" \
+		"$(grep -E '^tests/fuzz/.*: |ERROR: |runtime error: |SUMMARY: ' "$LOGS/$name.log")" \
+		"log: $LOGS/$name.log" \
 		"to repeat: $FUZZ/$name ${finding:-(no input was kept)}"
 }
 
@@ -110,7 +112,7 @@ while read -r name length what; do
 	if [ -x "$FUZZ/$name" ]; then
 		judge "$name" "$what"
 	else
-		skip "$what ($name)" "this clang has no libFuzzer; packages: libclang-rt-dev (Debian), compiler-rt (others)"
+		skip "$what ($name)" "clang has no libFuzzer; packages: libclang-rt-dev (Debian), compiler-rt (others)"
 	fi
 done < <(selected)
 note "$total inputs in all"

@@ -158,6 +158,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct labels suffix, name;
 	struct input input = { data, size };
 	char *suffix_text, *name_text;
+	struct names_tails tails;
 	bool is_suffix;
 
 	if (size == 0)
@@ -168,6 +169,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(name_is_suffix(suffix_text, strlen(suffix_text)) == is_suffix, "%s is%s a suffix", suffix_text,
 	     is_suffix ? "" : " not");
 	check_ask(suffix_text, is_suffix);
+	names_tails(name_text, &tails); /* what a command asks about may be anything */
+	must(tails.count <= SIEVE_SUFFIX_LABELS_MAX, "%u tails", tails.count);
 	if (is_suffix && split(name_text, &name))
 		check_lookup(name_text, &name, suffix_text, &suffix);
 	free(suffix_text);

@@ -245,11 +245,15 @@ static void write_text(struct seeds *seeds, const char *text)
 static void write_texts(void)
 {
 	static struct seeds config = { "config", 0 }, name = { "name", 0 }, aggregate = { "aggregate", 0 };
+	static struct seeds file = { "file", 0 };
 
 	write_text(&config, "action observe\ncgroup system.slice\nexempt-cgroup /a/b\nport 5300\nport 53\n");
 	write_text(&config, "ignore-interface docker*\ngateway br-lan\nask corp.example aaaa\nexempt-name a.b\n");
 	write_text(&config, "settle 1.5\nfail-open-after 0.5\nfail-open-spread 0\nmax-netns 1\nrun-dir /run/x/\n");
 	write_text(&config, "families aaaa\ndetect addresses\nresults covered\norder last\nnat64 no\nede no\n");
+	write_text(&file, "# a comment\naction = observe\n\ncgroup = system.slice\r\nask = corp.example  aaaa \n");
+	write_text(&file, "port=5300\nport = 53\nsettle = 1.5\n; another\nrun-dir = /run/a=b\n");
+	write_text(&file, "[section]\n action = drop\naction : drop\naction = \"drop\"\nede = no ; no\n");
 	write_text(&name, "local\nfoo.local");
 	write_text(&name, "Metadata.Google.Internal.\nx.metadata.google.internal");
 	write_text(&name, "a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p\n_x.a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.");
