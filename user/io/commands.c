@@ -14,8 +14,9 @@
 
 #define QUESTION_MAX 512 /* with a domain name */
 
-/* Commands that have not asked yet. */
+/* Commands that have not asked yet. They ask at once, so of too many the one that has waited longest has to go. */
 #define CLIENTS_MAX 256
+static int waiting[CLIENTS_MAX]; /* descriptors, who came first is first; so many as controller->clients */
 
 /* Children that answer commands: at most so many at once, for so long. */
 #define ANSWERING_MAX 64
@@ -52,7 +53,7 @@ static bool answer_question(struct controller *controller, int fd)
 	if (instance_read_question(fd, question, sizeof(question)) < 0)
 		return false;
 	question[strcspn(question, "\n")] = '\0';
-	if (strcmp(question, "status") == 0 || strcmp(question, "metrics") == 0) {
+	if (strcmp(question, "status") == 0 || strncmp(question, "names ", 6) == 0 || strcmp(question, "metrics") == 0) {
 		answer_in_child(controller, fd, question);
 		return false;
 	}
@@ -67,23 +68,43 @@ static bool answer_question(struct controller *controller, int fd)
 	return false;
 }
 
+/* It has asked, or is not to any more. False: it was let go of before. */
+static bool end_waiting(struct controller *controller, int fd)
+{
+	unsigned int place = 0;
+
+	while (place < controller->clients && waiting[place] != fd)
+		place++;
+	if (place == controller->clients)
+		return false;
+	controller->clients--;
+	memmove(&waiting[place], &waiting[place + 1], (controller->clients - place) * sizeof(*waiting));
+	epoll_ctl(controller->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+	return true;
+}
+
 void commands_accept(struct controller *controller, int control_fd)
 {
-	_cleanup_close_ int fd = accept4(control_fd, NULL, NULL, SOCK_CLOEXEC);
+	_cleanup_close_ int fd = accept4(control_fd, NULL, NULL, SOCK_CLOEXEC), longest = -1;
 	struct epoll_event event = { .events = EPOLLIN, .data.u64 = COMMANDS_TAG | (uint64_t)fd };
 
-	if (fd < 0 || controller->clients >= CLIENTS_MAX || epoll_ctl(controller->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
+	if (fd < 0)
 		return;
-	controller->clients++;
-	take_fd(&fd);
+	if (controller->clients == CLIENTS_MAX) {
+		longest = waiting[0];
+		end_waiting(controller, longest);
+	}
+	if (epoll_ctl(controller->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
+		return;
+	waiting[controller->clients++] = take_fd(&fd);
 }
 
 void commands_answer(struct controller *controller, int client_fd)
 {
-	_cleanup_close_ int fd = client_fd;
+	_cleanup_close_ int fd = end_waiting(controller, client_fd) ? client_fd : -1;
 
-	epoll_ctl(controller->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
-	controller->clients--;
+	if (fd < 0)
+		return;
 	if (answer_question(controller, fd))
 		take_fd(&fd);
 }
