@@ -4,6 +4,7 @@
 #define STUBSIEVE_FACTS_H
 
 #include "decide.h"
+#include "heartbeat.h"
 #include "packet.h"
 #include "suffix.h"
 
@@ -102,15 +103,34 @@ static __always_inline __u32 name_facts(struct sieve_work *work)
 	return found & (SIEVE_NAME_ASK_A << (work->question.family & 1)) ? SIEVE_FACT_ASKED : 0;
 }
 
-static __always_inline __u32 heartbeat_facts(void)
+static __always_inline const struct sieve_heartbeat *last_heartbeat(void)
 {
 	__u32 zero = 0;
-	const struct sieve_heartbeat *last = bpf_map_lookup_elem(&heartbeat, &zero);
-	__u64 now = monotonic_ns();
 
-	if (!last || (now > last->stamp_ns && now - last->stamp_ns > policy.stale_after_ns))
-		return SIEVE_FACT_STALE;
-	return 0;
+	return bpf_map_lookup_elem(&heartbeat, &zero);
+}
+
+static __always_inline __u32 heartbeat_facts(void)
+{
+	const struct sieve_heartbeat *last = last_heartbeat();
+
+	return !last || sieve_is_stale(last, policy.stale_after_ns, monotonic_ns()) ? SIEVE_FACT_STALE : 0;
+}
+
+/*
+ * Does `stop --ramp` let QNAME, the root of which is at work->cursor, pass already? A global function, through which
+ * the verifier goes once.
+ */
+__attribute__((noinline)) int ramp_facts(struct __sk_buff *skb)
+{
+	const struct sieve_heartbeat *last = last_heartbeat();
+	struct sieve_kernel_work *work = get_work_area();
+
+	if (!skb || !last || !work || !sieve_ramp_runs(last))
+		return 0;
+	if (!sieve_ramp_passes(last, policy.ramp_seed, sieve_name_key(&work->dns), monotonic_ns()))
+		return 0;
+	return SIEVE_FACT_RAMP;
 }
 
 /* The state of the device's namespace; NULL if it is not known, or of an older one with its number. */

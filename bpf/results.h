@@ -198,7 +198,8 @@ static __always_inline enum sieve_response judge_name(struct __sk_buff *skb, str
 		return SIEVE_RESPONSE_asked;
 	if (work->cut.removed[SIEVE_IPV6] && work->names & SIEVE_NAME_ASK_AAAA)
 		return SIEVE_RESPONSE_asked;
-	return SIEVE_RESPONSE_NONE;
+	/* The hashing ended with the cursor at the root. */
+	return ramp_facts(skb) ? SIEVE_RESPONSE_ramp : SIEVE_RESPONSE_NONE;
 }
 
 /* Is a packet to this address for this host, and not to be forwarded? A socket for all addresses takes either. */

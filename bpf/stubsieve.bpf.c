@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The entry points. The packet's way: packet.h (is it a DNS query?), dns.h (which one?), facts.h and
+ * The entry points. The packet's way: packet.h (is it a DNS query?), dns.h (which one?), facts.h, heartbeat.h and
  * decide.h (is it useless?), answer.h and rewrite.h (what its sender gets). gateway.h is for packets that come in,
  * sensor.h for sockets that are made, results.h and cut.h for responses.
  */
@@ -44,6 +44,8 @@ static __always_inline enum sieve_reason judge(struct __sk_buff *skb, enum side 
 		learn(work, SIEVE_FACT_SCOPE);
 	learn(work, name_facts(work));
 	learn(work, heartbeat_facts());
+	work->cursor = sieve_question_root(&work->question);
+	learn(work, ramp_facts(skb));
 	state = find_netns(net);
 	reason = sieve_decide(&work->question, current_policy(), state, work->facts);
 	if (reason || !state)

@@ -135,10 +135,18 @@ struct sieve_prefix {
  */
 #define SIEVE_VACANT_BITS 1048576
 
-/* Map `heartbeat` (array of one): CLOCK_MONOTONIC in nanoseconds, stamped by the controller. */
+/*
+ * Map `heartbeat` (array of one): CLOCK_MONOTONIC in nanoseconds, stamped by the controller.
+ *
+ * `stop --ramp`: from ramp_start_ns on the share of names that pass rises within ramp_ns, linearly, to all of them, and
+ * stays there. Written once; both are 0 while there is no ramp. `run` ends one that it finds.
+ */
 struct sieve_heartbeat {
 	__u64 stamp_ns;
+	__u64 ramp_start_ns;
+	__u64 ramp_ns; /* at most SIEVE_RAMP_MAX_NS */
 };
+#define SIEVE_RAMP_MAX_NS 86400000000000ULL /* a day; the arithmetic of bpf/heartbeat.h needs less than 2^48 */
 
 /* Map `cgroups` (hash): key __u64, the cgroup2 id (its inode number). Written by the controller. */
 enum sieve_cgroup {
@@ -188,6 +196,7 @@ struct sieve_event {
  */
 struct sieve_policy {
 	__u64 stale_after_ns; /* age of the heartbeat at which every query passes */
+	__u64 ramp_seed;      /* this host's own: in which order names pass during `stop --ramp` */
 	__u32 cgroup_levels;  /* bit n: a cgroup of level n is in the map `cgroups`; root is level 0 */
 	__u32 suffix_depths;  /* bit n: a suffix of n labels is in the map `names` */
 	__u16 ports[SIEVE_PORTS_MAX]; /* host order; unused ones are 0 */
@@ -211,8 +220,8 @@ _Static_assert(SIEVE_REASONS <= SIEVE_COUNTER_ANSWERED, "reasons overlap the oth
 _Static_assert(SIEVE_COUNTER_RESPONSE + SIEVE_RESPONSES <= SIEVE_COUNTERS, "responses overlap what follows");
 _Static_assert(sizeof(struct sieve_netns) == 32, "map layout: netns");
 _Static_assert(sizeof(struct sieve_prefix) == 28, "map layout: coverage");
-_Static_assert(sizeof(struct sieve_heartbeat) == 8, "map layout: heartbeat");
+_Static_assert(sizeof(struct sieve_heartbeat) == 24, "map layout: heartbeat");
 _Static_assert(sizeof(struct sieve_event) == 12, "ring buffer layout: events");
-_Static_assert(sizeof(struct sieve_policy) == 40, "layout of the policy");
+_Static_assert(sizeof(struct sieve_policy) == 48, "layout of the policy");
 
 #endif

@@ -150,6 +150,75 @@ static void a_heartbeat_that_was_never_stamped_is_stale(void **state)
 	expect_answered("stamped", &filter, SIEVE_IPV6);
 }
 
+/* The usual query of the expect_ functions, for names of several lengths: every hook knows the same moment as we do. */
+static void a_ramp_lets_a_name_pass_from_its_moment_on(void **state)
+{
+	const __u64 ramp = 100 * SECOND; /* a machine that has just booted has no longer past */
+	struct sieve_policy policy = usual_policy();
+	struct outcome outcome;
+	struct message answer;
+	struct packet packet;
+	__u64 moment;
+
+	(void)state;
+	policy.ramp_seed = 0x12345678;
+	reload(&policy);
+	for (__u16 type = SIEVE_TYPE_A; type <= SIEVE_TYPE_AAAA; type += SIEVE_TYPE_AAAA - SIEVE_TYPE_A) {
+		const struct message_plan plan = { .qtype = type, .edns = true };
+		struct message message;
+
+		make_message(&plan, &message);
+		moment = ramp_moment(&message, ramp, policy.ramp_seed);
+		assert_in_range(moment, 10 * SECOND, 90 * SECOND); /* choose another seed */
+		begin_ramp(&filter, moment - 2 * SECOND, ramp);
+		expect_answered("before its moment", &filter, plan_family(&plan));
+		begin_ramp(&filter, moment + SECOND / 10, ramp); /* the clock has ticks */
+		expect_passed("from its moment on", &filter, plan_family(&plan), SIEVE_REASON_ramp);
+		begin_ramp(&filter, ramp, ramp);
+		expect_passed("at the end", &filter, plan_family(&plan), SIEVE_REASON_ramp);
+	}
+	stamp_heartbeat(&filter, monotonic_ns());
+	usual_query(4, SIEVE_IPV6, &packet, &answer);
+	run_packet(&filter, HOOK_EGRESS, tap_ifindex, &packet, &outcome);
+	check_answered("without a ramp", tap_ifindex, &packet, &answer, SIEVE_IPV6, &outcome);
+}
+
+/* A query of each length of name, so that the name ends at every octet of a word. */
+static void the_kernel_and_the_host_know_the_same_moment_of_every_name(void **state)
+{
+	const __u64 ramp = 60 * SECOND, elapsed = 30 * SECOND;
+	struct sieve_policy policy = usual_policy();
+	int passed = 0;
+
+	(void)state;
+	policy.ramp_seed = 99;
+	reload(&policy);
+	begin_ramp(&filter, elapsed, ramp);
+	for (__u8 length = 1; length <= 4 * SIEVE_LABEL_MAX - 5; length++) {
+		const struct packet_plan packet_plan = { .version = 4 };
+		struct message_plan plan = { .label_lengths = { length } };
+		struct message message;
+		struct outcome outcome;
+		struct packet packet;
+		bool is_late;
+
+		for (size_t i = 0; i < 3 && plan.label_lengths[i] > SIEVE_LABEL_MAX; i++) {
+			plan.label_lengths[i + 1] = plan.label_lengths[i] - SIEVE_LABEL_MAX;
+			plan.label_lengths[i] = SIEVE_LABEL_MAX;
+		}
+		make_message(&plan, &message);
+		make_packet(&packet_plan, &message, &packet);
+		is_late = ramp_moment(&message, ramp, policy.ramp_seed) > elapsed + SECOND; /* too near: either */
+		run_packet(&filter, HOOK_EGRESS, tap_ifindex, &packet, &outcome);
+		if (is_late)
+			assert_int_equal(outcome.counter, SIEVE_COUNTER_ANSWERED + SIEVE_IPV6);
+		else if (ramp_moment(&message, ramp, policy.ramp_seed) + SECOND / 10 <= elapsed)
+			assert_int_equal(outcome.counter, SIEVE_REASON_ramp);
+		passed += !is_late;
+	}
+	assert_in_range(passed, 80, 167); /* of 247 */
+}
+
 static int count_event(void *seen, void *data, size_t size)
 {
 	const struct sieve_event *event = data;
@@ -504,6 +573,8 @@ int main(void)
 		TEST(a_state_of_an_older_namespace_with_this_number_passes),
 		TEST(a_stale_heartbeat_lets_everything_pass),
 		TEST(a_heartbeat_that_was_never_stamped_is_stale),
+		TEST(a_ramp_lets_a_name_pass_from_its_moment_on),
+		TEST(the_kernel_and_the_host_know_the_same_moment_of_every_name),
 		TEST(another_generation_of_the_asked_family_passes_and_wakes_the_controller_once),
 		TEST(changed_ipv6_routes_let_a_pass_but_changed_ipv4_routes_do_not_let_aaaa),
 		TEST(a_query_of_a_connected_family_does_not_wake_the_controller),

@@ -36,6 +36,7 @@
 #include <bpf/libbpf.h>
 #include <stubsieve/abi.h>
 
+#include "heartbeat.h"
 #include "packets.h"
 #include "suffix.h"
 #include "vectors.h"
@@ -147,12 +148,39 @@ static inline __u64 monotonic_ns(void)
 	return (__u64)now.tv_sec * SECOND + (__u64)now.tv_nsec;
 }
 
+static inline void set_heartbeat(const struct filter *filter, const struct sieve_heartbeat *heartbeat)
+{
+	__u32 zero = 0;
+
+	assert_int_equal(bpf_map_update_elem(bpf_map__fd(filter->skel->maps.heartbeat), &zero, heartbeat, BPF_ANY), 0);
+}
+
 static inline void stamp_heartbeat(const struct filter *filter, __u64 stamp_ns)
 {
 	const struct sieve_heartbeat stamp = { .stamp_ns = stamp_ns };
-	__u32 zero = 0;
 
-	assert_int_equal(bpf_map_update_elem(bpf_map__fd(filter->skel->maps.heartbeat), &zero, &stamp, BPF_ANY), 0);
+	set_heartbeat(filter, &stamp);
+}
+
+/* When within a ramp of `stop --ramp` this message's name begins to pass. */
+static inline __u64 ramp_moment(const struct message *message, __u64 ramp_ns, __u64 seed)
+{
+	static struct sieve_work work;
+
+	work.length = (__u32)message->length;
+	memcpy(work.message, message->octets, message->length);
+	sieve_parse_name(&work);
+	work.cursor = sieve_question_root(&work.question);
+	return sieve_ramp_moment(ramp_ns, seed, sieve_name_key(&work));
+}
+
+/* A ramp that began so long ago. */
+static inline void begin_ramp(const struct filter *filter, __u64 elapsed_ns, __u64 ramp_ns)
+{
+	const __u64 now = monotonic_ns();
+	const struct sieve_heartbeat ramp = { .stamp_ns = now, .ramp_start_ns = now - elapsed_ns, .ramp_ns = ramp_ns };
+
+	set_heartbeat(filter, &ramp);
 }
 
 static inline __u64 suffix_key(const struct message_plan *plan)

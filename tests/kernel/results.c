@@ -213,6 +213,28 @@ static void a_stale_heartbeat_lets_responses_stay(void **state)
 	stay("stale", &lost, SIEVE_RESPONSE_stale);
 }
 
+/* The name's queries and its responses are let go of in the same moment. */
+static void a_ramp_lets_the_responses_of_a_name_stay_from_its_moment_on(void **state)
+{
+	const __u64 ramp = 100 * SECOND;
+	struct sieve_policy policy = usual_policy();
+	struct message message;
+	__u64 moment;
+
+	(void)state;
+	policy.ramp_seed = 0x12345678;
+	load_results(&policy);
+	make_message(&lost.question, &message);
+	moment = ramp_moment(&message, ramp, policy.ramp_seed);
+	assert_in_range(moment, 10 * SECOND, 90 * SECOND); /* choose another seed */
+	begin_ramp(&filter, moment - 2 * SECOND, ramp);
+	cut("before its moment", &lost);
+	begin_ramp(&filter, moment + SECOND / 10, ramp); /* the clock has ticks */
+	stay("from its moment on", &lost, SIEVE_RESPONSE_ramp);
+	begin_ramp(&filter, ramp, ramp);
+	stay("at the end", &lost, SIEVE_RESPONSE_ramp);
+}
+
 static int count_event(void *events, void *data, size_t size)
 {
 	const struct sieve_event *event = data;
@@ -376,6 +398,7 @@ int main(void)
 		TEST(prefixes_are_of_one_namespace_and_family),
 		TEST(families_that_are_not_to_be_touched_stay),
 		TEST(a_stale_heartbeat_lets_responses_stay),
+		TEST(a_ramp_lets_the_responses_of_a_name_stay_from_its_moment_on),
 		TEST(another_generation_lets_responses_stay_and_wakes_the_controller_once),
 		TEST(exempt_and_asked_names_keep_their_addresses),
 		TEST(names_of_many_labels_are_looked_up_as_well),

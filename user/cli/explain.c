@@ -14,11 +14,14 @@
 #include "cleanup.h"
 #include "cli.h"
 #include "connectivity_json.h"
+#include "clock.h"
 #include "decide.h"
+#include "heartbeat.h"
 #include "instance.h"
 #include "mounts.h"
 #include "options.h"
 #include "query.h"
+#include "ramp_json.h"
 #include "status_json.h"
 
 #define WORD_MAX 512
@@ -122,6 +125,24 @@ static uint32_t stale_fact(const json_t *status)
 	return age > json_real_value(json_object_get(status, "fail_open_seconds")) ? SIEVE_FACT_STALE : 0;
 }
 
+/* Does `stop --ramp` let the name pass by now? */
+static uint32_t ramp_fact(struct inquiry *query)
+{
+	const json_t *json = json_object_get(query->status, "ramp");
+	uint64_t seed = (uint64_t)json_integer_value(json_object_get(json, "seed"));
+	struct sieve_heartbeat heartbeat = {};
+	struct ramp ramp;
+
+	if (ramp_from_json(json, &ramp) < 0)
+		return 0;
+	heartbeat.ramp_start_ns = ramp.start_ns;
+	heartbeat.ramp_ns = ramp.ramp_ns;
+	query->work.cursor = sieve_question_root(&query->work.question);
+	if (!sieve_ramp_passes(&heartbeat, seed, sieve_name_key(&query->work), clock_monotonic_ns()))
+		return 0;
+	return SIEVE_FACT_RAMP;
+}
+
 /* The published word of one type of query; a word of another version counts as connected: it passes. */
 static __u8 published(const json_t *netns, const char *key)
 {
@@ -198,7 +219,7 @@ static void decide(struct inquiry *query)
 	query->reason = sieve_parse_query(&query->work);
 	if (query->reason)
 		return;
-	facts = scope_fact(query) | name_fact(query) | stale_fact(query->status);
+	facts = scope_fact(query) | name_fact(query) | stale_fact(query->status) | ramp_fact(query);
 	query->reason = sieve_decide(&query->work.question, &policy, query->netns ? &state : NULL, facts);
 	if (query->reason == SIEVE_REASON_NONE && strcmp(config_word(query->status, "action"), "observe") == 0)
 		query->reason = SIEVE_REASON_observed;

@@ -8,7 +8,7 @@
 
 static const struct command commands[] = {
 	{ "run", "[--KEY VALUE]...", "run the controller in the foreground", command_run },
-	{ "stop", "", "detach the filter and remove everything it made", command_stop },
+	{ "stop", "[--ramp SECONDS]", "detach the filter and remove everything it made", command_stop },
 	{ "status", "[--json]", "tell what the controller does and has counted", command_status },
 	{ "connectivity", "[--json]", "tell what this network namespace has of IPv4 and IPv6", command_connectivity },
 	{ "explain", "NAME [--json]", "tell why a query would be answered or not", command_explain },

@@ -18,6 +18,7 @@
 #include "metrics_gather.h"
 #include "options.h"
 #include "privilege.h"
+#include "ramp_json.h"
 #include "status_json.h"
 
 static void print_usage(void)
@@ -153,6 +154,22 @@ static char *names_answer(const struct config *config, const char *name)
 	return text;
 }
 
+/* The ramp, if there is one; "ramp NS" begins one. */
+static char *ramp_answer(struct controller *controller, const char *argument)
+{
+	uint64_t ramp_ns = strtoull(argument, NULL, 10);
+	json_t *json;
+	char *text;
+	int r = 0;
+
+	if (argument[0])
+		r = ramp_ns > 0 && ramp_ns <= SIEVE_RAMP_MAX_NS ? controller_ramp(controller, ramp_ns) : -EINVAL;
+	json = r < 0 ? json_pack("{s:s}", "error", strerror(-r)) : ramp_json(controller);
+	text = json ? json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+	json_decref(json);
+	return text;
+}
+
 static char *status_answer(struct controller *controller, const struct running *running)
 {
 	json_t *json = status_json(controller);
@@ -174,6 +191,8 @@ static char *answer(const char *question, struct controller *controller, void *d
 	}
 	if (strcmp(question, "exec") == 0 || strcmp(question, "exec exempt") == 0)
 		return exec_answer(controller, question[4] != '\0');
+	if (strcmp(question, "ramp") == 0 || strncmp(question, "ramp ", 5) == 0)
+		return ramp_answer(controller, question + (question[4] ? 5 : 4));
 	if (strncmp(question, "names ", 6) == 0)
 		return names_answer(controller->filter->config, question + 6);
 	if (strcmp(question, "metrics") == 0)

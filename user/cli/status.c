@@ -216,13 +216,18 @@ static void print_configuration(const json_t *configuration)
 
 static void print_text(const json_t *status)
 {
-	const json_t *cgroups = json_object_get(status, "cgroups"), *entry;
+	const json_t *cgroups = json_object_get(status, "cgroups"), *ramp = json_object_get(status, "ramp"), *entry;
 	size_t i;
 
 	printf("stubsieve %s runs since %.0f s (pid %" JSON_INTEGER_FORMAT "), action %s\n", text_of(status, "version"),
 	       json_real_value(json_object_get(status, "uptime_seconds")),
 	       json_integer_value(json_object_get(status, "pid")), text_of(status, "action"));
 	print_configuration(json_object_get(status, "configuration"));
+	if (json_is_object(ramp))
+		printf("  it is being stopped gently: %.0f %% of the names pass, the filter goes in %.0f s\n",
+		       100 * json_real_value(json_object_get(ramp, "share")),
+		       json_real_value(json_object_get(ramp, "seconds")) -
+			       json_real_value(json_object_get(ramp, "elapsed_seconds")));
 	if (json_is_true(json_object_get(status, "whole_host")))
 		puts("  scope: the whole host");
 	json_array_foreach(cgroups, i, entry)

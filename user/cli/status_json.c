@@ -9,6 +9,7 @@
 #include "connectivity_json.h"
 #include "netns.h"
 #include "privilege.h"
+#include "ramp_json.h"
 
 #define TEXT_MAX 512
 
@@ -312,6 +313,7 @@ json_t *status_json(struct controller *controller)
 	set(object, "uptime_seconds", json_real(seconds(now - controller->started_ns)));
 	set(object, "heartbeat_age_seconds", json_real(beat < now ? seconds(now - beat) : 0));
 	set(object, "fail_open_seconds", json_real(seconds(controller->filter->policy.stale_after_ns)));
+	set(object, "ramp", ramp_json(controller));
 	set(object, "whole_host", json_boolean(controller->filter->scope.whole_host));
 	set(object, "netns", namespaces_json(&controller->filter->namespaces));
 	set(object, "netns_full", json_boolean(controller->filter->namespaces.is_refusing));

@@ -6,17 +6,25 @@
 
 #include "cleanup.h"
 #include "cli.h"
+#include "config_word.h"
 #include "instance.h"
 #include "options.h"
+#include "ramp_wait.h"
 #include "remove.h"
 #include "scope.h"
 
 static const char usage[] =
-	"usage: stubsieve stop [--run-dir DIRECTORY] [--pin-dir DIRECTORY]\n"
+	"usage: stubsieve stop [--ramp SECONDS] [--run-dir DIRECTORY] [--pin-dir DIRECTORY]\n"
 	"\n"
 	"End the controller if one runs, detach the filter and remove what it pinned. Does nothing, and is\n"
 	"content, where there is nothing to stop.\n"
 	"\n"
+	"With --ramp the share of names whose queries pass rises evenly to all of them before that, so that the\n"
+	"resolvers of a large fleet do not get all the load at once. The command waits for the end; the ramp goes\n"
+	"on without it, and without the controller. Another --ramp takes its place, a stop without ends it at once,\n"
+	"and a controller that is started meanwhile calls it off: then this command fails.\n"
+	"\n"
+	"  --ramp SECONDS       how long that takes, up to a day; decimals are allowed (default: 0, at once)\n"
 	"  --run-dir DIRECTORY  of the controller (default: /run/stubsieve)\n"
 	"  --pin-dir DIRECTORY  where it pins (default: where the controller said that it does)\n";
 
@@ -70,20 +78,34 @@ static int stop(const struct config *config)
 	return EXIT_DONE;
 }
 
+static int parse_ramp(const char *word, uint64_t *ret_ns)
+{
+	if (config_parse_seconds(word, ret_ns) == 0 && *ret_ns <= SIEVE_RAMP_MAX_NS)
+		return -1;
+	complain("--ramp takes seconds, at most 86400, not \"%s\"; see stubsieve stop --help", word);
+	return EXIT_USAGE;
+}
+
 int command_stop(int argc, char **argv)
 {
 	static const char *const keys[] = { "run-dir", "pin-dir", NULL };
-	struct options options = { .command = "stop", .print_usage = print_usage, .keys = keys };
+	struct options options = { .command = "stop", .print_usage = print_usage, .keys = keys, .own = "ramp" };
 	struct config *config = &options.config;
+	uint64_t ramp_ns = 0;
 	int status;
 
 	config_init(config);
 	status = options_parse(&options, argc, argv);
+	if (status < 0 && options.own_value)
+		status = parse_ramp(options.own_value, &ramp_ns);
 	if (status < 0) {
 		if (!options.pin_dir_given)
 			instance_read_pin_dir(config->run_dir, config->pin_dir, sizeof(config->pin_dir));
-		status = stop(config);
+		if (ramp_ns > 0)
+			status = ramp_wait(config, ramp_ns);
 	}
+	if (status < 0)
+		status = stop(config);
 	options_free(&options);
 	return status;
 }

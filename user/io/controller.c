@@ -17,6 +17,7 @@
 #include "instance.h"
 #include "mounts.h"
 #include "privilege.h"
+#include "ramp.h"
 #include "remove.h"
 
 #define EVENTS_MAX 64
@@ -37,6 +38,15 @@ static int take_pin_dir(const struct config *config, int *ret_pin_lock, struct e
 	return r;
 }
 
+/* Of an earlier controller: from now on there is one that filters. */
+static int end_ramp(const struct filter *filter, struct error *error)
+{
+	static const struct ramp none;
+	int r = ramp_write(programs_heartbeat_fd(filter->programs), &none);
+
+	return r < 0 ? fail(error, -r, "cannot write the maps in %s: %s", filter->config->pin_dir, strerror(-r)) : 0;
+}
+
 /* Everything is known and published before the first program sees a packet. */
 static int set_up(struct controller *controller, struct config *config, int *ret_pin_lock, struct error *error)
 {
@@ -49,6 +59,8 @@ static int set_up(struct controller *controller, struct config *config, int *ret
 		r = take_pin_dir(controller->filter->config, ret_pin_lock, error);
 	if (r == 0)
 		r = filter_load(controller->filter, NULL, error);
+	if (r == 0)
+		r = end_ramp(controller->filter, error);
 	return r < 0 ? r : filter_attach(controller->filter, error);
 }
 
@@ -169,6 +181,8 @@ static int wait_for_events(struct controller *controller, struct epoll_event eve
 
 	if (due > controller->next_beat)
 		due = controller->next_beat;
+	if (controller->ramp_end_ns && due > controller->ramp_end_ns)
+		due = controller->ramp_end_ns;
 	timeout = due <= now ? 0 : (int)((due - now + CLOCK_MILLISECOND_NS - 1) / CLOCK_MILLISECOND_NS);
 	return epoll_wait(controller->epoll_fd, events, EVENTS_MAX, timeout);
 }
@@ -188,6 +202,8 @@ static int loop(struct controller *controller, int signal_fd, int control_fd, st
 		become_ready(controller, control_fd);
 		if (clock_monotonic_ns() >= controller->next_beat)
 			beat(controller, clock_monotonic_ns());
+		if (controller->ramp_end_ns && clock_monotonic_ns() >= controller->ramp_end_ns)
+			controller->is_to_remove = true;
 	}
 	return 0;
 }
@@ -288,4 +304,15 @@ int controller_run(struct controller *controller, struct config *config, struct 
 	if (remove)
 		textfile_remove(&controller->metrics);
 	return remove ? remove_filter(run_dir, pin_dir, error) : r;
+}
+
+int controller_ramp(struct controller *controller, uint64_t ramp_ns)
+{
+	const struct ramp ramp = { .start_ns = clock_monotonic_ns(), .ramp_ns = ramp_ns };
+	int r;
+
+	r = ramp_write(programs_heartbeat_fd(controller->filter->programs), &ramp);
+	if (r == 0)
+		controller->ramp_end_ns = ramp.start_ns + ramp_ns;
+	return r;
 }

@@ -47,6 +47,7 @@ struct controller {
 	pid_t pid;
 	uint64_t started_ns;    /* CLOCK_MONOTONIC */
 	uint64_t next_beat;     /* likewise */
+	uint64_t ramp_end_ns;   /* likewise; 0: there is no ramp */
 	unsigned int clients, answering; /* commands that have not asked yet; children that answer one */
 	bool is_ready;          /* CONTROLLER_READY was told */
 	bool is_to_end;
@@ -62,5 +63,8 @@ struct controller {
  * -errno with `error`; the configuration, of config_new(), is taken over; what was attached before an error stays, as an earlier controller's would.
  */
 int controller_run(struct controller *controller, struct config *config, struct error *error);
+
+/* Let more and more names pass, then remove the filter and end. It takes an earlier ramp's place. 0 or -errno. */
+int controller_ramp(struct controller *controller, uint64_t ramp_ns);
 
 #endif

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "beat.h"
 #include "cleanup.h"
 #include "clock.h"
 #include "coverage_turns.h"
@@ -19,7 +20,6 @@
 #include "remove.h"
 #include "server_turns.h"
 
-#define BEAT_NS CLOCK_SECOND_NS
 #define EVENTS_MAX 64
 
 /* The directory is made with the first name; every beat looks for it. */
@@ -37,7 +37,9 @@ static void make_policy(struct filter *filter)
 	char id[MACHINE_ID_MAX] = "";
 	size_t length = machine_id(id);
 	struct sieve_policy policy = {
-		.stale_after_ns = config->fail_open_after_ns + config_jitter_ns(id, length, config->fail_open_spread_ns),
+		.stale_after_ns = beat_stale_after_ns(config->fail_open_after_ns, config->fail_open_spread_ns, id,
+						      length),
+		.ramp_seed = beat_ramp_seed(id, length),
 		.action = (__u8)config_action(config),
 		.families = config->families,
 		.whole_host = filter->scope.whole_host,
@@ -247,12 +249,9 @@ void filter_close(struct filter *filter)
 	free(filter);
 }
 
-/* A third of the time after which the programs would take us for dead, or a second. */
 uint64_t filter_beat_interval(const struct filter *filter)
 {
-	uint64_t third = filter->config->fail_open_after_ns / 3;
-
-	return third < BEAT_NS ? third : BEAT_NS;
+	return beat_interval_ns(filter->config->fail_open_after_ns);
 }
 
 void filter_beat(struct filter *filter, uint64_t now)

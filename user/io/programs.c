@@ -382,6 +382,11 @@ int programs_servers_fd(const struct programs *programs)
 	return bpf_map__fd(programs->skeleton->maps.servers);
 }
 
+int programs_heartbeat_fd(const struct programs *programs)
+{
+	return bpf_map__fd(programs->skeleton->maps.heartbeat);
+}
+
 /* "NAME-VERSION", of any version. */
 static bool is_pin_of_map(const char *name)
 {
@@ -475,9 +480,12 @@ int programs_set_cgroups(struct programs *programs, const struct programs_cgroup
 
 int programs_beat(struct programs *programs, uint64_t now_ns)
 {
-	struct sieve_heartbeat beat = { .stamp_ns = now_ns };
+	struct sieve_heartbeat beat;
 	uint32_t zero = 0;
 
+	if (bpf_map_lookup_elem(programs_heartbeat_fd(programs), &zero, &beat) < 0)
+		return -errno;
+	beat.stamp_ns = now_ns;
 	return update(programs->skeleton->maps.heartbeat, &zero, &beat);
 }
 

@@ -71,6 +71,9 @@ struct vacancy *programs_vacancy(struct programs *programs);
 /* The map `servers`, for servers.h; owned likewise. */
 int programs_servers_fd(const struct programs *programs);
 
+/* The map `heartbeat`, for ramp.h; owned likewise. */
+int programs_heartbeat_fd(const struct programs *programs);
+
 /* Remove the pins of the maps in pin_dir, of whatever version. */
 int programs_unpin(const char *pin_dir, struct error *error);
 
@@ -95,6 +98,7 @@ struct programs_cgroup {
 /* Let the map hold exactly these cgroups; with `only_add`, leave others in for programs still in use. */
 int programs_set_cgroups(struct programs *programs, const struct programs_cgroup *cgroups, size_t count, bool only_add);
 
+/* Stamp the heartbeat; a ramp in it stays as it is. */
 int programs_beat(struct programs *programs, uint64_t now_ns);
 int programs_last_beat(struct programs *programs, uint64_t *ret_ns);
 
