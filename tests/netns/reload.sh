@@ -9,6 +9,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tools/lab/lab.sh
 . tests/wire-lab.sh
 . tests/flow.sh
+. tests/pins.sh
 
 RATE=300
 RELOADS=100
@@ -210,7 +211,32 @@ failing() {
 	reloaded "without it" "settle = 0" "action = observe"
 	reloaded "and back" "settle = 0"
 	check "and back: AAAA is answered" lab_filtered
+	failing_late
 }
+
+programs_of() { link_ids prog_id | xargs; }
+
+# When everything is attached, and the maps cannot be pinned: the first one's programs have the links again.
+failing_late() {
+	local before blocked=$LAB_DIR/bpf/stubsieve/netns-0
+	before=$(programs_of)
+	lab_control mkdir "$blocked"
+	lab_mark
+	flow_start "$RATE"
+	configure "settle = 0" "results = covered" "families = a" "exempt-name = example"
+	refused "maps that cannot be pinned" 1 "cannot pin $LAB_DIR/bpf/stubsieve/netns-"
+	check "maps that cannot be pinned: the links have the programs of before" lab_until 5 programs_are "$before"
+	check_equal "maps that cannot be pinned: other links are gone" "tcx" "$(pin_kinds)"
+	sleep 0.5
+	flow_stop
+	flow_unharmed "maps that cannot be pinned" 100
+	check "maps that cannot be pinned: AAAA is answered" lab_filtered
+	lab_control rmdir "$blocked"
+	reloaded "maps that can" "settle = 0"
+	check "maps that can: AAAA is answered" lab_filtered
+}
+
+programs_are() { [ "$(programs_of)" = "$1" ]; }
 
 # On a busy machine three seconds can be over.
 settles_or_is_over() { [ "$(lab_status '.netns[0].settling')" = true ] || [ $(($(lab_ms) - $1)) -ge 2900 ]; }

@@ -161,8 +161,9 @@ static void put_back(struct controller *controller, const struct error *reason)
 	struct error error;
 
 	programs_beat(controller->reload.next->programs, 0);
-	if (programs_pin(controller->filter->programs, controller->filter->config->pin_dir, &error) < 0 ||
-	    filter_attach_again(controller->filter, &error) < 0)
+	if (filter_attach_again(controller->filter, &error) < 0)
+		fprintf(stderr, "stubsieve: %s\n", error.text);
+	if (programs_pin(controller->filter->programs, controller->filter->config->pin_dir, &error) < 0)
 		fprintf(stderr, "stubsieve: %s\n", error.text);
 	listen_to(controller, controller->filter, true);
 	give_up_by(controller, reason);
