@@ -227,6 +227,23 @@ all_capabilities() {
 	done
 }
 
+# Another configuration is loaded with what was kept, and one that takes more is refused. The file is root's alone.
+reloads() {
+	local conf=$LAB_DIR/stubsieve.conf status=0
+	printf 'netns = self\n' >"$conf" && chmod 600 "$conf"
+	start_filter "reload" --settle 0 --config "$conf" || return
+	printf 'netns = self\nresults = covered\nede = no\n' >"$conf"
+	check_equal "reload: another configuration is loaded" 0 "$(lab_filter reload >"$LAB_DIR/reload.log" 2>&1; echo $?)"
+	check "reload: it answers" lab_until 5 lab_filtered
+	printf 'netns = scope\n' >"$conf"
+	lab_filter reload >"$LAB_DIR/reload.log" 2>&1 || status=$?
+	check "reload: one that takes what was given up is refused (exit $status): $(cat "$LAB_DIR/reload.log")" \
+		test "$status" -ne 0 -a "$(grep -c 'capabilities that were given up' "$LAB_DIR/reload.log")" -eq 1
+	check_equal "reload: the one before stays" self "$(lab_status .config.netns)"
+	check_sets "reload" 12 38 39
+	stop "reload"
+}
+
 not_root() {
 	local status=0
 	cp "$STUBSIEVE" "$LAB_DIR/stubsieve" && chmod 755 "$LAB_DIR/stubsieve"
@@ -266,6 +283,7 @@ neither_of_the_pair
 other_namespaces
 stand_in
 all_capabilities
+reloads
 not_root
 seccomp_off
 finish
