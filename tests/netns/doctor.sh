@@ -49,6 +49,13 @@ unfit() {
 	expect_status "no cgroup2" 6 in_mounts 'while mount=$(awk "/ - cgroup2 / { print \$5 }" /proc/self/mountinfo | tail -n 1) &&
 		[ -n "$mount" ]; do umount -l "$mount"; done;'
 	expect_status "a pin-dir on no bpffs" 2 doctor --json --pin-dir "$LAB_DIR/x/y"
+	printf 'action = maybe\nfrobnicate = 1\n' >"$LAB_DIR/broken.conf"
+	expect_status "a broken configuration" 2 doctor --json --config "$LAB_DIR/broken.conf"
+	check_equal "a broken configuration: each line is named" "2" "$(seen configuration | grep -c "^missing: $LAB_DIR/broken.conf:[12]: ")"
+	echo 'settle = 7' >"$LAB_DIR/sound.conf"
+	expect_status "a sound configuration" 0 doctor --json --config "$LAB_DIR/sound.conf"
+	check_equal "a sound configuration: it is named" "ok: $LAB_DIR/sound.conf is sound" "$(seen configuration)"
+	expect_status "a configuration that is not there" 2 doctor --json --config "$LAB_DIR/none.conf"
 	expect_status "no capabilities" 5 lab_control setpriv --bounding-set=-all --inh-caps=-all "$STUBSIEVE" doctor --json \
 		--run-dir "$LAB_DIR/run" --pin-dir "$LAB_DIR/bpf/stubsieve"
 	check "no capabilities: they are named" grep -q CAP_NET_ADMIN <(seen capabilities)
@@ -57,7 +64,7 @@ unfit() {
 	cp "$STUBSIEVE" "$LAB_DIR/stubsieve" && chmod 755 "$LAB_DIR/stubsieve"
 	expect_status "as nobody" 5 lab_control setpriv --reuid=65534 --regid=65534 --clear-groups "$LAB_DIR/stubsieve" doctor \
 		--json --run-dir "$LAB_DIR/run"
-	check "an option that it does not take is refused" test "$(lab_control "$STUBSIEVE" doctor --settle 1 2>/dev/null; echo $?)" = 2
+	check "an option that it does not take is refused" test "$(lab_control "$STUBSIEVE" doctor --frobnicate 2>/dev/null; echo $?)" = 2
 }
 
 controllers() {

@@ -56,6 +56,17 @@ running() {
 		cut -d. -f1)" -le 3
 }
 
+reloads() {
+	local file=$LAB_DIR/metrics
+	kill -HUP "$(lab_status .pid)"
+	check "reload: it is counted" lab_until 5 reloaded
+	metrics >"$file"
+	check_equal "reload: the last one was good" 1 "$(sample "$file" stubsieve_config_last_reload_successful)"
+	check_number "reload: seconds since" $((EPOCHSECONDS - $(sample "$file" stubsieve_config_loaded_timestamp_seconds | cut -d. -f1))) -le 10
+}
+
+reloaded() { [ "$(metrics | sample - stubsieve_config_reloads_total)" = 1 ]; }
+
 # Seen from the host, in whose mount namespace it is.
 in_file() { lab_control cat "$LAB_DIR/small/stubsieve.prom"; }
 there() { lab_control ls "$LAB_DIR/small"; }
@@ -142,6 +153,7 @@ lab_host ipv4
 if full_disk; then
 	running
 	unprivileged
+	reloads
 	room_again
 	gone
 	removed

@@ -69,6 +69,9 @@ static struct metrics_controller some_controller(void)
 		.action = SIEVE_ACTION_OBSERVE,
 		.start_time_seconds = 1700000000.25,
 		.fail_open_seconds = 42.5,
+		.is_last_reload_good = true,
+		.reloads = 2,
+		.loaded_time_seconds = 1700000001,
 		.namespaces = 3,
 		.namespaces_max = 4096,
 		.namespaces_refused = 7,
@@ -241,6 +244,10 @@ static void the_controller_tells_what_it_does(void **state)
 	assert_line(text, "stubsieve_action{action=\"observe\"} 1");
 	assert_line(text, "stubsieve_action{action=\"answer\"} 0");
 	assert_line(text, "stubsieve_action{action=\"reject\"} 0");
+	assert_line(text, "stubsieve_config_last_reload_successful 1");
+	assert_line(text, "stubsieve_config_loaded_timestamp_seconds 1700000001.000");
+	assert_line(text, "stubsieve_config_reloads_total 2");
+	assert_line(text, "stubsieve_spared 0");
 	assert_line(text, "stubsieve_namespaces 3");
 	assert_line(text, "stubsieve_namespaces_max 4096");
 	assert_line(text, "stubsieve_namespaces_refused_total 7");

@@ -2,11 +2,13 @@
 /* stubsieve doctor: what this machine lacks, or has, that matters. */
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cleanup.h"
 #include "cli.h"
 #include "clock.h"
+#include "configuration.h"
 #include "connectivity_json.h"
 #include "doctor.h"
 #include "instance.h"
@@ -26,11 +28,7 @@ static void print_usage(void)
 	      "cannot be meant here, 5 only privilege is missing.\n"
 	      "\n"
 	      "  --json               print JSON\n"
-	      "  --run-dir DIRECTORY  of the controller (default: /run/stubsieve)\n"
-	      "  --pin-dir DIRECTORY  where it pins (default: /sys/fs/bpf/stubsieve)\n"
-	      "\n"
-	      "and those keys of `run` that matter: --cgroup, --netns, --port, --filter-servers, --max-netns,\n"
-	      "--metrics-textfile\n",
+	      "  --KEY VALUE          as for `run`, whose file is read, too: what would that one meet here?\n",
 	      stdout);
 }
 
@@ -145,35 +143,70 @@ static void print_text(const struct checks *checks)
 	printf("\n%s\n", conclusions[checks_lack(checks)]);
 }
 
-static int show(const struct options *options)
+/* Each line is a check of its own. */
+static void tell_what_is_wrong(struct checks *checks, const char *text)
+{
+	while (*text) {
+		size_t length = strcspn(text, "\n");
+
+		check_set_cure(check_add_missing(checks, "configuration", CHECK_LACKS_CONFIGURATION, "%.*s", (int)length, text),
+			       "correct it; until then run does not start, and reload keeps what is in force");
+		text += length + (text[length] == '\n');
+	}
+}
+
+/* What `run` would have with these options, NULL if it would refuse. */
+static struct config *check_configuration(struct checks *checks, const struct options *options)
+{
+	_cleanup_free_ struct config_report *report = malloc(sizeof(*report));
+	struct config *config = NULL;
+	bool has_file;
+
+	if (!report)
+		return NULL;
+	if (configuration_read(options, false, &config, &has_file, report) < 0)
+		tell_what_is_wrong(checks, report->text);
+	else
+		check_add(checks, "configuration", CHECK_OK, has_file ? "%s is sound" : "no file (%s)", configuration_file(options));
+	return config;
+}
+
+/* A controller that was told another pin-dir is looked at where it is. */
+static void find_pin_dir(const struct options *options, struct config *config)
+{
+	struct config usual;
+
+	config_init(&usual);
+	if (!options->pin_dir_given && strcmp(config->pin_dir, usual.pin_dir) == 0)
+		instance_read_pin_dir(config->run_dir, config->pin_dir, sizeof(config->pin_dir));
+	config_free(&usual);
+}
+
+static int show(struct options *options)
 {
 	static struct checks checks;
-	int status;
+	struct config *sound = check_configuration(&checks, options), *config = sound ? sound : &options->config;
+	int status = EXIT_DONE;
 
-	check_all(&checks, &options->config);
-	if (options->json) {
+	find_pin_dir(options, config);
+	check_all(&checks, config);
+	config_delete(sound);
+	if (options->json)
 		status = print_json(to_json(&checks));
-		return status == EXIT_DONE ? judge(&checks) : status;
-	}
-	print_text(&checks);
-	return judge(&checks);
+	else
+		print_text(&checks);
+	return status == EXIT_DONE ? judge(&checks) : status;
 }
 
 int command_doctor(int argc, char **argv)
 {
-	static const char *const keys[] = { "run-dir",        "pin-dir",   "cgroup",           "netns", "port",
-					     "filter-servers", "max-netns", "metrics-textfile", NULL };
-	struct options options = { .command = "doctor", .print_usage = print_usage, .keys = keys, .takes_json = true };
-	struct config *config = &options.config;
+	struct options options = { .command = "doctor", .print_usage = print_usage, .takes_json = true };
 	int status;
 
-	config_init(config);
+	config_init(&options.config);
 	status = options_parse(&options, argc, argv);
-	if (status < 0) {
-		if (!options.pin_dir_given)
-			instance_read_pin_dir(config->run_dir, config->pin_dir, sizeof(config->pin_dir));
+	if (status < 0)
 		status = show(&options);
-	}
-	config_free(config);
+	options_free(&options);
 	return status;
 }

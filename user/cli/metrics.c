@@ -75,6 +75,6 @@ int command_metrics(int argc, char **argv)
 			instance_read_pin_dir(config->run_dir, config->pin_dir, sizeof(config->pin_dir));
 		status = show(&options);
 	}
-	config_free(config);
+	options_free(&options);
 	return status;
 }

@@ -84,6 +84,10 @@ char *metrics_of_controller(const struct controller *controller)
 		.action = config_action(controller->filter->config),
 		.start_time_seconds = unix_seconds_of(controller->started_ns),
 		.fail_open_seconds = (double)controller->filter->policy.stale_after_ns / (double)CLOCK_SECOND_NS,
+		.is_spared = controller->filter->config->is_spared,
+		.is_last_reload_good = !controller->reload.error,
+		.reloads = controller->reload.count,
+		.loaded_time_seconds = (double)controller->reload.loaded_at,
 		.namespaces_max = controller->filter->config->max_netns,
 	};
 	struct metrics metrics = {

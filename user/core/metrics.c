@@ -194,10 +194,22 @@ static void add_actions(struct text *text, const struct metrics_controller *cont
 		labelled(text, "action", "action", config_action_name(action), action == controller->action);
 }
 
+static void add_configuration(struct text *text, const struct metrics_controller *controller)
+{
+	gauge(text, "config_last_reload_successful", "0 if the last configuration that was read was refused: the one before it is in force.",
+	      controller->is_last_reload_good);
+	seconds(text, "config_loaded_timestamp_seconds", "When the configuration in force was read, in Unix time.",
+		controller->loaded_time_seconds);
+	family(text, "config_reloads_total", "counter", "Configurations that came into force after the start.");
+	sample(text, "config_reloads_total", controller->reloads);
+	gauge(text, "spared", "1 if this host only observes, because it is not among the percent that act.", controller->is_spared);
+}
+
 static void add_controller(struct text *text, const struct metrics_controller *controller)
 {
 	seconds(text, "start_time_seconds", "When the controller started, in Unix time.", controller->start_time_seconds);
 	seconds(text, "fail_open_seconds", "Age of the heartbeat at which every query passes.", controller->fail_open_seconds);
+	add_configuration(text, controller);
 	add_actions(text, controller);
 	add_namespaces(text, controller);
 	add_interfaces(text, controller);

@@ -20,6 +20,10 @@ struct metrics_controller {
 	enum sieve_action action;
 	double start_time_seconds;  /* Unix time */
 	double fail_open_seconds;
+	bool is_spared;             /* it only observes, because of `percent` */
+	bool is_last_reload_good;   /* or there was none */
+	uint64_t reloads;           /* that came into force */
+	double loaded_time_seconds; /* when what is in force was read, in Unix time */
 	uint64_t namespaces, namespaces_max, namespaces_refused, namespaces_overrun;
 	uint64_t states[SIEVE_FAMILIES][METRICS_STATES]; /* how many namespaces are in each */
 	const char *hooks[METRICS_HOOKS_MAX], *sides[METRICS_SIDES_MAX]; /* their names; NULL: no more */
