@@ -80,7 +80,8 @@ static const struct check *find(const char *name)
 static bool is_said(const char *name, enum check_verdict verdict, const char *text)
 {
 	for (size_t i = 0; i < checks.count; i++)
-		if (strcmp(checks.list[i].name, name) == 0 && checks.list[i].verdict == verdict && strstr(checks.list[i].seen, text))
+		if (strcmp(checks.list[i].name, name) == 0 && checks.list[i].verdict == verdict &&
+		    strstr(checks.list[i].seen, text))
 			return true;
 	return false;
 }
@@ -597,7 +598,8 @@ static void our_own_program_is_not_one_of_others(void **state)
 		skip();
 	fresh_pin_dir(pin_dir);
 	programs = load_programs(SIEVE_ACTION_ANSWER, pin_dir);
-	link = bpf_link_create(programs_egress_fd(programs), 1, (enum bpf_attach_type)pins_attach_type(ATTACH_EGRESS), NULL);
+	link = bpf_link_create(programs_egress_fd(programs), 1, (enum bpf_attach_type)pins_attach_type(ATTACH_EGRESS),
+			       NULL);
 	assert_true(link >= 0);
 	doctor_check_interfaces(&checks);
 	expect("interface-programs", CHECK_OK, "no programs of others");

@@ -173,7 +173,8 @@ static void without_permission_it_says_so(void **state)
 
 		child_drop_capability(CAP_DAC_OVERRIDE);
 		CHILD_CHECK(textfile_write(PATH, "new\n", &error) == -EACCES);
-		CHILD_CHECK(error.kind == ERROR_PRIVILEGE && strstr(error.text, PATH) && strstr(error.text, "ReadWritePaths="));
+		CHILD_CHECK(error.kind == ERROR_PRIVILEGE && strstr(error.text, PATH) &&
+			    strstr(error.text, "ReadWritePaths="));
 		_exit(0);
 	}
 	expect_exit(child, 0);

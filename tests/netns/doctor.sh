@@ -10,7 +10,10 @@ cd "$(dirname "$0")/../.." || exit 1
 
 # doctor [OPTION...]
 # shellcheck disable=SC2120 # of which there are none in one case
-doctor() { lab_control "$STUBSIEVE" doctor --run-dir "$LAB_DIR/run" --pin-dir "$LAB_DIR/bpf/stubsieve" --cgroup "$LAB/clients" "$@"; }
+doctor() {
+	lab_control "$STUBSIEVE" doctor --run-dir "$LAB_DIR/run" --pin-dir "$LAB_DIR/bpf/stubsieve" \
+		--cgroup "$LAB/clients" "$@"
+}
 
 # seen NAME: verdict and text of the check, of the last expect_status
 seen() { jq -r --arg name "$1" '.checks[] | select(.name == $name) | "\(.verdict): \(.seen)"' "$LAB_DIR/doctor.json"; }
@@ -35,7 +38,8 @@ fit() {
 	expect_status "a machine that is fit" 0 doctor --json
 	check_equal "fit: it can run, and all checks have their fields" "true true" "$(jq -r '"\(.can_run) \(.checks |
 		all((keys == ["cure", "name", "seen", "verdict"]) and (.verdict | IN("ok", "note", "warning"))))"' "$LAB_DIR/doctor.json")"
-	check_equal "fit: the programs were tried" "ok: the kernel takes them all" "$(seen programs | cut -d'(' -f1 | sed 's/ $//')"
+	check_equal "fit: the programs were tried" "ok: the kernel takes them all" \
+		"$(seen programs | cut -d'(' -f1 | sed 's/ $//')"
 	check_equal "fit: nothing was made" "" "$(lab_control ls -A "$LAB_DIR/run" "$LAB_DIR/bpf/stubsieve" 2>/dev/null)"
 	check_equal "fit: no controller" "note: none runs" "$(seen controller)"
 	# shellcheck disable=SC2119 # our own arguments are others
@@ -51,7 +55,8 @@ unfit() {
 	expect_status "a pin-dir on no bpffs" 2 doctor --json --pin-dir "$LAB_DIR/x/y"
 	printf 'action = maybe\nfrobnicate = 1\n' >"$LAB_DIR/broken.conf"
 	expect_status "a broken configuration" 2 doctor --json --config "$LAB_DIR/broken.conf"
-	check_equal "a broken configuration: each line is named" "2" "$(seen configuration | grep -c "^missing: $LAB_DIR/broken.conf:[12]: ")"
+	check_equal "a broken configuration: each line is named" "2" \
+		"$(seen configuration | grep -c "^missing: $LAB_DIR/broken.conf:[12]: ")"
 	echo 'settle = 7' >"$LAB_DIR/sound.conf"
 	expect_status "a sound configuration" 0 doctor --json --config "$LAB_DIR/sound.conf"
 	check_equal "a sound configuration: it is named" "ok: $LAB_DIR/sound.conf is sound" "$(seen configuration)"
@@ -64,7 +69,8 @@ unfit() {
 	cp "$STUBSIEVE" "$LAB_DIR/stubsieve" && chmod 755 "$LAB_DIR/stubsieve"
 	expect_status "as nobody" 5 lab_control setpriv --reuid=65534 --regid=65534 --clear-groups "$LAB_DIR/stubsieve" doctor \
 		--json --run-dir "$LAB_DIR/run"
-	check "an option that it does not take is refused" test "$(lab_control "$STUBSIEVE" doctor --frobnicate 2>/dev/null; echo $?)" = 2
+	check "an option that it does not take is refused" test \
+		"$(lab_control "$STUBSIEVE" doctor --frobnicate 2>/dev/null; echo $?)" = 2
 }
 
 controllers() {

@@ -48,10 +48,12 @@ running() {
 	check_equal "metrics: it is up, in one namespace that is answered" "1 1 1" \
 		"$(sample "$file" stubsieve_up) $(sample "$file" stubsieve_namespaces) $(sample "$file" \
 			'stubsieve_namespaces_by_state{type="AAAA",state="useless"}')"
-	check_equal "metrics: as many interfaces are attached to as status says" "$(lab_status '.netns[0].interfaces | map(select(.hook == "tcx")) | length')" \
+	check_equal "metrics: as many interfaces are attached to as status says" \
+		"$(lab_status '.netns[0].interfaces | map(select(.hook == "tcx")) | length')" \
 		"$(sample "$file" 'stubsieve_interfaces{program="egress",hook="tcx"}')"
 	check_number "metrics: seconds since it beat" "$(sample "$file" stubsieve_heartbeat_age_seconds | cut -d. -f1)" -le 2
-	check_number "metrics: the time of its start is that of status" "$(awk -v start="$(sample "$file" stubsieve_start_time_seconds)" \
+	check_number "metrics: the time of its start is that of status" "$(awk \
+		-v start="$(sample "$file" stubsieve_start_time_seconds)" \
 		-v uptime="$(lab_status .uptime_seconds)" -v now="$EPOCHSECONDS" 'BEGIN { d = now - uptime - start; print d < 0 ? -d : d }' |
 		cut -d. -f1)" -le 3
 }
@@ -118,7 +120,8 @@ gone() {
 	LAB_FILTER_PID=''
 	down "a killed controller" 3
 	check_equal "a killed controller: --textfile says so" "3 0" \
-		"$(metrics --textfile "$LAB_DIR/small/own.prom" >/dev/null 2>&1; echo $?) $(lab_control cat "$LAB_DIR/small/own.prom" | sample - stubsieve_up)"
+		"$(metrics --textfile "$LAB_DIR/small/own.prom" >/dev/null 2>&1; echo $?) $(
+			lab_control cat "$LAB_DIR/small/own.prom" | sample - stubsieve_up)"
 	check_equal "a file that cannot be written: exit status" 1 \
 		"$(metrics --textfile "$LAB_DIR/none/own.prom" >/dev/null 2>&1; echo $?)"
 }

@@ -76,7 +76,8 @@ static struct metrics_controller some_controller(void)
 		.namespaces_max = 4096,
 		.namespaces_refused = 7,
 		.namespaces_overrun = 1,
-		.states = { [SIEVE_IPV4] = { [SIEVE_CONNECTED] = 3 }, [SIEVE_IPV6] = { [SIEVE_USELESS] = 2, [SIEVE_SETTLING] = 1 } },
+		.states = { [SIEVE_IPV4] = { [SIEVE_CONNECTED] = 3 },
+			    [SIEVE_IPV6] = { [SIEVE_USELESS] = 2, [SIEVE_SETTLING] = 1 } },
 		.hooks = { "none", "tcx" },
 		.sides = { "egress", "gateway" },
 		.interfaces = { { 1, 5 }, { 6, 0 } },
@@ -226,7 +227,8 @@ static void the_queries_are_the_sum_of_what_became_of_them(void **state)
 	text = metrics_format(&metrics);
 	assert_line(text, "stubsieve_queries_total 53");
 	assert_int_equal(sum_of(text, "stubsieve_answered_total{") + sum_of(text, "stubsieve_dropped_total{") +
-				 sum_of(text, "stubsieve_rejected_total{") + sum_of(text, "stubsieve_passed_total{"), 53);
+				 sum_of(text, "stubsieve_rejected_total{") + sum_of(text, "stubsieve_passed_total{"),
+			 53);
 	free(text);
 }
 
@@ -273,7 +275,11 @@ static void without_a_controller_it_is_down_and_tells_no_more_than_it_knows(void
 	const struct metrics nothing = { .version = "1" };
 	uint64_t counters[SIEVE_COUNTERS] = { [SIEVE_COUNTER_ANSWERED] = 5 };
 	const struct metrics left = {
-		.version = "1", .counters = counters, .has_heartbeat = true, .now_seconds = 100, .heartbeat_time_seconds = 30,
+		.version = "1",
+		.counters = counters,
+		.has_heartbeat = true,
+		.now_seconds = 100,
+		.heartbeat_time_seconds = 30,
 	};
 	char *text = metrics_format(&nothing);
 	struct exposition *it = exposition_read(text);

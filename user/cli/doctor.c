@@ -41,10 +41,12 @@ static void check_leftover(struct checks *checks, const char *pin_dir)
 		check_add(checks, "controller", CHECK_NOTE, "none runs");
 		return;
 	}
-	check_set_cure(check_add(checks, "controller", CHECK_WARNING,
-				 "none runs, but the filter of an earlier one is in place; its last sign of life was %llu s ago",
-				 (unsigned long long)((now > beat ? now - beat : 0) / CLOCK_SECOND_NS)),
-		       "start it (stubsieve run), or take the filter away (stubsieve stop)");
+	check_set_cure(
+		check_add(
+			checks, "controller", CHECK_WARNING,
+			"none runs, but the filter of an earlier one is in place; its last sign of life was %llu s ago",
+			(unsigned long long)((now > beat ? now - beat : 0) / CLOCK_SECOND_NS)),
+		"start it (stubsieve run), or take the filter away (stubsieve stop)");
 }
 
 static void check_beat(struct checks *checks, const char *answer)
@@ -55,7 +57,8 @@ static void check_beat(struct checks *checks, const char *answer)
 	long long pid = json_integer_value(json_object_get(status, "pid"));
 
 	if (age > STALE_SECONDS)
-		check_set_cure(check_add(checks, "controller", CHECK_WARNING, "pid %lld, but its last beat was %.1f s ago", pid, age),
+		check_set_cure(check_add(checks, "controller", CHECK_WARNING,
+					 "pid %lld, but its last beat was %.1f s ago", pid, age),
 			       "see what keeps it: its log, the load of the machine");
 	else
 		check_add(checks, "controller", CHECK_OK, "runs: pid %lld, version %s", pid, version ? version : "?");
@@ -74,7 +77,8 @@ static void check_controller(struct checks *checks, const struct config *config)
 	else if (error.kind == ERROR_PRIVILEGE)
 		check_add(checks, "controller", CHECK_NOTE, "cannot be asked without privilege");
 	else
-		check_set_cure(check_add(checks, "controller", CHECK_WARNING, "%s", error.text), "see its log, or restart it");
+		check_set_cure(check_add(checks, "controller", CHECK_WARNING, "%s", error.text),
+			       "see its log, or restart it");
 }
 
 static void check_all(struct checks *checks, const struct config *config)
@@ -117,9 +121,10 @@ static json_t *to_json(const struct checks *checks)
 	for (size_t i = 0; i < checks->count; i++) {
 		const struct check *check = &checks->list[i];
 
-		json_array_append_new(array, json_pack("{s:s, s:s, s:o, s:o}", "name", check->name, "verdict",
-						       check_verdict_name(check->verdict), "seen", json_text(check->seen),
-						       "cure", check->cure[0] ? json_text(check->cure) : json_null()));
+		json_array_append_new(array,
+				      json_pack("{s:s, s:s, s:o, s:o}", "name", check->name, "verdict",
+						check_verdict_name(check->verdict), "seen", json_text(check->seen),
+						"cure", check->cure[0] ? json_text(check->cure) : json_null()));
 	}
 	return json_pack("{s:b, s:o}", "can_run", checks_lack(checks) == CHECK_LACKS_NOTHING, "checks", array);
 }
@@ -149,7 +154,8 @@ static void tell_what_is_wrong(struct checks *checks, const char *text)
 	while (*text) {
 		size_t length = strcspn(text, "\n");
 
-		check_set_cure(check_add_missing(checks, "configuration", CHECK_LACKS_CONFIGURATION, "%.*s", (int)length, text),
+		check_set_cure(check_add_missing(checks, "configuration", CHECK_LACKS_CONFIGURATION, "%.*s",
+						 (int)length, text),
 			       "correct it; until then run does not start, and reload keeps what is in force");
 		text += length + (text[length] == '\n');
 	}
@@ -167,7 +173,8 @@ static struct config *check_configuration(struct checks *checks, const struct op
 	if (configuration_read(options, false, &config, &has_file, report) < 0)
 		tell_what_is_wrong(checks, report->text);
 	else
-		check_add(checks, "configuration", CHECK_OK, has_file ? "%s is sound" : "no file (%s)", configuration_file(options));
+		check_add(checks, "configuration", CHECK_OK, has_file ? "%s is sound" : "no file (%s)",
+			  configuration_file(options));
 	return config;
 }
 

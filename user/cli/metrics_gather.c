@@ -34,7 +34,8 @@ static void gather_namespaces(const struct namespaces *namespaces, struct metric
 		[ATTACH_EGRESS] = "egress", [ATTACH_GATEWAY] = "gateway", [ATTACH_RESULTS] = "results",
 	};
 
-	_Static_assert(ATTACH_SIDES <= METRICS_SIDES_MAX && ATTACH_CLSACT < METRICS_HOOKS_MAX, "too many programs or hooks");
+	_Static_assert(ATTACH_SIDES <= METRICS_SIDES_MAX && ATTACH_CLSACT < METRICS_HOOKS_MAX,
+		       "too many programs or hooks");
 	for (int side = 0; side < ATTACH_SIDES; side++)
 		it->sides[side] = sides[side];
 	for (enum attach_hook hook = ATTACH_NONE; hook <= ATTACH_CLSACT; hook++)

@@ -73,7 +73,8 @@ void machine_missing_capabilities(uint64_t needed, uint64_t effective, char *ret
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]) && used < size; i++) {
 		uint64_t bit = 1ULL << known[i].number;
 
-		if (!(needed & bit) || effective & bit || (known[i].is_in_sys_admin && effective & 1ULL << CAP_SYS_ADMIN))
+		if (!(needed & bit) || effective & bit ||
+		    (known[i].is_in_sys_admin && effective & 1ULL << CAP_SYS_ADMIN))
 			continue;
 		used += (size_t)snprintf(ret_names + used, size - used, "%s%s", used ? ", " : "", known[i].name);
 	}

@@ -131,10 +131,13 @@ static void add_queries(struct text *text, const uint64_t *counters)
 		all += counters[i];
 	family(text, "queries_total", "counter", "DNS queries, and connections to a DNS port, that were looked at.");
 	sample(text, "queries_total", all);
-	by_type(text, "answered_total", "Useless queries that were answered on the host.", &counters[SIEVE_COUNTER_ANSWERED]);
-	by_type(text, "observed_total", "Queries that would have been answered, but for action observe; they also count as passed.",
+	by_type(text, "answered_total", "Useless queries that were answered on the host.",
+		&counters[SIEVE_COUNTER_ANSWERED]);
+	by_type(text, "observed_total",
+		"Queries that would have been answered, but for action observe; they also count as passed.",
 		&counters[SIEVE_COUNTER_OBSERVED]);
-	by_type(text, "dropped_total", "Useless queries that were dropped (action drop).", &counters[SIEVE_COUNTER_DROPPED]);
+	by_type(text, "dropped_total", "Useless queries that were dropped (action drop).",
+		&counters[SIEVE_COUNTER_DROPPED]);
 	by_type(text, "rejected_total", "Useless queries whose sending was made to fail (action reject).",
 		&counters[SIEVE_COUNTER_REJECTED]);
 	family(text, "passed_total", "counter", "Queries that passed untouched, by the first reason that was found.");
@@ -144,10 +147,13 @@ static void add_queries(struct text *text, const uint64_t *counters)
 
 static void add_responses(struct text *text, const uint64_t *counters)
 {
-	family(text, "responses_total", "counter", "Responses that were looked at (results = covered), by what became of them.");
+	family(text, "responses_total", "counter",
+	       "Responses that were looked at (results = covered), by what became of them.");
 	for (enum sieve_response response = SIEVE_RESPONSE_NONE + 1; response < SIEVE_RESPONSES; response++)
-		labelled(text, "responses_total", "result", responses[response], counters[SIEVE_COUNTER_RESPONSE + response]);
-	by_type(text, "removed_records_total", "Address records that were removed from responses, because no route leads to them.",
+		labelled(text, "responses_total", "result", responses[response],
+			 counters[SIEVE_COUNTER_RESPONSE + response]);
+	by_type(text, "removed_records_total",
+		"Address records that were removed from responses, because no route leads to them.",
 		&counters[SIEVE_COUNTER_REMOVED]);
 }
 
@@ -157,7 +163,8 @@ static void add_namespaces(struct text *text, const struct metrics_controller *c
 	gauge(text, "namespaces_max", "How many of them may be followed (max-netns).", controller->namespaces_max);
 	gauge(text, "namespaces_overrun", "Those with too many routes to look through, whose queries all pass.",
 	      controller->namespaces_overrun);
-	family(text, "namespaces_refused_total", "counter", "Network namespaces that are not followed, because there are too many.");
+	family(text, "namespaces_refused_total", "counter",
+	       "Network namespaces that are not followed, because there are too many.");
 	sample(text, "namespaces_refused_total", controller->namespaces_refused);
 	family(text, "namespaces_by_state", "gauge",
 	       "Network namespaces by what is said there of queries of the type; those in state useless are answered.");
@@ -169,11 +176,12 @@ static void add_namespaces(struct text *text, const struct metrics_controller *c
 
 static void add_interfaces(struct text *text, const struct metrics_controller *controller)
 {
-	family(text, "interfaces", "gauge", "Network interfaces, in all namespaces, by program and the hook where it is attached.");
+	family(text, "interfaces", "gauge",
+	       "Network interfaces, in all namespaces, by program and the hook where it is attached.");
 	for (int side = 0; side < METRICS_SIDES_MAX && controller->sides[side]; side++)
 		for (int hook = 0; hook < METRICS_HOOKS_MAX && controller->hooks[hook]; hook++)
-			add(text, "stubsieve_interfaces{program=\"%s\",hook=\"%s\"} %" PRIu64 "\n", controller->sides[side],
-			    controller->hooks[hook], controller->interfaces[side][hook]);
+			add(text, "stubsieve_interfaces{program=\"%s\",hook=\"%s\"} %" PRIu64 "\n",
+			    controller->sides[side], controller->hooks[hook], controller->interfaces[side][hook]);
 }
 
 static void add_cgroups(struct text *text, const struct metrics_controller *controller)
@@ -196,19 +204,23 @@ static void add_actions(struct text *text, const struct metrics_controller *cont
 
 static void add_configuration(struct text *text, const struct metrics_controller *controller)
 {
-	gauge(text, "config_last_reload_successful", "0 if the last configuration that was read was refused: the one before it is in force.",
+	gauge(text, "config_last_reload_successful",
+	      "0 if the last configuration that was read was refused: the one before it is in force.",
 	      controller->is_last_reload_good);
 	seconds(text, "config_loaded_timestamp_seconds", "When the configuration in force was read, in Unix time.",
 		controller->loaded_time_seconds);
 	family(text, "config_reloads_total", "counter", "Configurations that came into force after the start.");
 	sample(text, "config_reloads_total", controller->reloads);
-	gauge(text, "spared", "1 if this host only observes, because it is not among the percent that act.", controller->is_spared);
+	gauge(text, "spared", "1 if this host only observes, because it is not among the percent that act.",
+	      controller->is_spared);
 }
 
 static void add_controller(struct text *text, const struct metrics_controller *controller)
 {
-	seconds(text, "start_time_seconds", "When the controller started, in Unix time.", controller->start_time_seconds);
-	seconds(text, "fail_open_seconds", "Age of the heartbeat at which every query passes.", controller->fail_open_seconds);
+	seconds(text, "start_time_seconds", "When the controller started, in Unix time.",
+		controller->start_time_seconds);
+	seconds(text, "fail_open_seconds", "Age of the heartbeat at which every query passes.",
+		controller->fail_open_seconds);
 	add_configuration(text, controller);
 	add_actions(text, controller);
 	add_namespaces(text, controller);

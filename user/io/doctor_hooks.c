@@ -72,10 +72,12 @@ static bool check_side(struct checks *checks, const struct link *link, enum atta
 	char foreign[CHECK_TEXT_MAX];
 	struct hook hook;
 
-	if (query((int)link->ifindex, (enum bpf_attach_type)pins_attach_type(side), &hook) < 0 || !list_foreign(&hook, foreign))
+	if (query((int)link->ifindex, (enum bpf_attach_type)pins_attach_type(side), &hook) < 0 ||
+	    !list_foreign(&hook, foreign))
 		return false;
-	check_set_cure(check_add(checks, "interface-programs", CHECK_NOTE, "%s, tcx %s: %.300s", link->name, name, foreign),
-		       "none is needed unless these drop or redirect DNS; --order puts ours first or last");
+	check_set_cure(
+		check_add(checks, "interface-programs", CHECK_NOTE, "%s, tcx %s: %.300s", link->name, name, foreign),
+		"none is needed unless these drop or redirect DNS; --order puts ours first or last");
 	return true;
 }
 
@@ -88,7 +90,8 @@ static void look_at_links(struct checks *checks, const struct link *links, size_
 		shown += check_side(checks, &links[i], ATTACH_GATEWAY, "ingress");
 	}
 	if (shown == 0)
-		check_add(checks, "interface-programs", CHECK_OK, "no programs of others on %zu interfaces here (tcx)", count);
+		check_add(checks, "interface-programs", CHECK_OK, "no programs of others on %zu interfaces here (tcx)",
+			  count);
 }
 
 /* A kernel without tcx says EINVAL of each. */
@@ -101,14 +104,16 @@ void doctor_check_interfaces(struct checks *checks)
 
 	r = links_list(0, &links, &count);
 	if (r < 0) {
-		check_add(checks, "interface-programs", CHECK_NOTE, "the interfaces cannot be listed: %s", strerror(-r));
+		check_add(checks, "interface-programs", CHECK_NOTE, "the interfaces cannot be listed: %s",
+			  strerror(-r));
 		return;
 	}
 	r = count ? query((int)links[0].ifindex, (enum bpf_attach_type)pins_attach_type(ATTACH_EGRESS), &hook) : 0;
 	if (r == -EPERM || r == -EACCES)
 		check_add(checks, "interface-programs", CHECK_NOTE, "cannot be seen without CAP_NET_ADMIN");
 	else if (r == -EINVAL)
-		check_add(checks, "interface-programs", CHECK_NOTE, "no tcx here; `tc filter show dev DEVICE egress` shows filters of others");
+		check_add(checks, "interface-programs", CHECK_NOTE,
+			  "no tcx here; `tc filter show dev DEVICE egress` shows filters of others");
 	else
 		look_at_links(checks, links, count);
 	free(links);
@@ -123,7 +128,8 @@ static bool forbids(const struct hook *hook, bool is_below)
 }
 
 /* True: nothing above this cgroup matters any more, because one forbids. */
-static bool check_cgroup_at(struct checks *checks, const char *path, bool is_below, enum bpf_attach_type type, const char *name)
+static bool check_cgroup_at(struct checks *checks, const char *path, bool is_below, enum bpf_attach_type type,
+			    const char *name)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	char foreign[CHECK_TEXT_MAX];
@@ -132,12 +138,14 @@ static bool check_cgroup_at(struct checks *checks, const char *path, bool is_bel
 	if (fd < 0 || query(fd, type, &hook) < 0 || !list_foreign(&hook, foreign))
 		return false;
 	if (forbids(&hook, is_below)) {
-		check_set_cure(check_add(checks, "cgroup-programs", CHECK_WARNING,
-					 "%s: %.200s is attached to %.200s as the only one: ours cannot be attached %s", name, foreign,
-					 path, is_below ? "below it" : "there"),
-			       "have it attached with BPF_F_ALLOW_MULTI, or name another --cgroup; %s",
-			       type == BPF_CGROUP_INET_EGRESS ? "the actions answer and drop do not need this hook" :
-								"without this hook other network namespaces are found by their processes alone");
+		check_set_cure(
+			check_add(checks, "cgroup-programs", CHECK_WARNING,
+				  "%s: %.200s is attached to %.200s as the only one: ours cannot be attached %s", name,
+				  foreign, path, is_below ? "below it" : "there"),
+			"have it attached with BPF_F_ALLOW_MULTI, or name another --cgroup; %s",
+			type == BPF_CGROUP_INET_EGRESS
+				? "the actions answer and drop do not need this hook"
+				: "without this hook other network namespaces are found by their processes alone");
 		return true;
 	}
 	check_add(checks, "cgroup-programs", CHECK_NOTE, "%s at %.200s: %.200s", name, path, foreign);
@@ -145,7 +153,8 @@ static bool check_cgroup_at(struct checks *checks, const char *path, bool is_bel
 }
 
 /* From the cgroup up to the root of the hierarchy. */
-static void check_way(struct checks *checks, const char *mount, const char *cgroup, enum bpf_attach_type type, const char *name)
+static void check_way(struct checks *checks, const char *mount, const char *cgroup, enum bpf_attach_type type,
+		      const char *name)
 {
 	char path[2 * PATH_MAX];
 	bool is_below = false;
@@ -195,5 +204,6 @@ void doctor_check_cgroup_hooks(struct checks *checks, const struct config *confi
 	if (config->cgroup_count == 0)
 		check_both(checks, mount, "/");
 	if (checks->count == before)
-		check_add(checks, "cgroup-programs", CHECK_OK, "no programs of others on the way to the root of the cgroups");
+		check_add(checks, "cgroup-programs", CHECK_OK,
+			  "no programs of others on the way to the root of the cgroups");
 }

@@ -90,7 +90,8 @@ static void check_fields(struct checks *checks, const struct btf *btf)
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]) && used < sizeof(absent); i++) {
 		bool is_of_ipv6 = strcmp(fields[i].structure, "netns_ipv6") == 0;
 
-		if (has_field(btf, fields[i].structure, fields[i].name) || (is_of_ipv6 && !has_field(btf, "net", "ipv6")))
+		if (has_field(btf, fields[i].structure, fields[i].name) ||
+		    (is_of_ipv6 && !has_field(btf, "net", "ipv6")))
 			continue;
 		used += (size_t)snprintf(absent + used, sizeof(absent) - used, "%s%s.%s", used ? ", " : "",
 					 fields[i].structure, fields[i].name);
@@ -124,7 +125,8 @@ void doctor_check_lockdown(struct checks *checks)
 
 	if (!doctor_read(LOCKDOWN_PATH, text, sizeof(text))) {
 		check_add(checks, "lockdown", errno == ENOENT ? CHECK_OK : CHECK_NOTE,
-			  errno == ENOENT ? "not locked down, or not shown (no " LOCKDOWN_PATH ")" : LOCKDOWN_PATH ": %s",
+			  errno == ENOENT ? "not locked down, or not shown (no " LOCKDOWN_PATH ")"
+					  : LOCKDOWN_PATH ": %s",
 			  strerror(errno));
 		return;
 	}
@@ -146,7 +148,8 @@ void doctor_check_jit(struct checks *checks)
 	if (!doctor_read(JIT_PATH, text, sizeof(text)))
 		check_add(checks, "jit", CHECK_NOTE, "cannot be seen (" JIT_PATH ": %s)", strerror(errno));
 	else if (text[0] == '0')
-		check_set_cure(check_add(checks, "jit", CHECK_WARNING, "off: the programs are interpreted, several times as slow"),
+		check_set_cure(check_add(checks, "jit", CHECK_WARNING,
+					 "off: the programs are interpreted, several times as slow"),
 			       "sysctl -w net.core.bpf_jit_enable=1");
 	else
 		check_add(checks, "jit", CHECK_OK, "on");

@@ -40,7 +40,8 @@ static void check_cgroup2(struct checks *checks)
 						 "%s shows only a part of the hierarchy (a container's?)", mount),
 			       "run outside of the cgroup namespace");
 	else
-		check_add(checks, "cgroup2", CHECK_OK, "%s (%s)", mount, has_cgroup_v1() ? "hybrid, beside cgroup v1" : "unified");
+		check_add(checks, "cgroup2", CHECK_OK, "%s (%s)", mount,
+			  has_cgroup_v1() ? "hybrid, beside cgroup v1" : "unified");
 }
 
 /*
@@ -51,19 +52,22 @@ static void check_cgroup_v1(struct checks *checks, const char *controller)
 {
 	char text[4096];
 	struct utsname name;
-	unsigned int count = doctor_read("/proc/cgroups", text, sizeof(text)) ? machine_cgroups_v1(text, controller) : 0;
+	unsigned int count = doctor_read("/proc/cgroups", text, sizeof(text)) ? machine_cgroups_v1(text, controller)
+									      : 0;
 
 	uname(&name);
 	if (count <= 1)
 		return;
 	if (machine_is_at_least(name.release, 5, 15))
-		check_add(checks, "cgroup-v1", CHECK_NOTE, "%s is in use (%u cgroups), which does no harm since Linux 5.15",
-			  controller, count);
+		check_add(checks, "cgroup-v1", CHECK_NOTE,
+			  "%s is in use (%u cgroups), which does no harm since Linux 5.15", controller, count);
 	else
-		check_set_cure(check_add(checks, "cgroup-v1", CHECK_WARNING,
-					 "%s is in use (%u cgroups): once it has marked a socket, --cgroup and --exempt-cgroup see none on this kernel",
-					 controller, count),
-			       "boot with cgroup_no_v1=net_cls,net_prio, or Linux 5.15");
+		check_set_cure(
+			check_add(
+				checks, "cgroup-v1", CHECK_WARNING,
+				"%s is in use (%u cgroups): once it has marked a socket, --cgroup and --exempt-cgroup see none on this kernel",
+				controller, count),
+			"boot with cgroup_no_v1=net_cls,net_prio, or Linux 5.15");
 }
 
 void doctor_check_cgroups(struct checks *checks)
@@ -105,8 +109,9 @@ static void check_no_pin_dir(struct checks *checks, const char *pin_dir)
 	else if (strcmp(parent, "/sys/fs/bpf") == 0)
 		check_add(checks, "pin-dir", CHECK_NOTE, "no bpffs at %s: run mounts one", parent);
 	else
-		check_set_cure(check_add_missing(checks, "pin-dir", CHECK_LACKS_CONFIGURATION, "%s is on no bpffs", pin_dir),
-			       "mount one (mount -t bpf none DIRECTORY) and name a directory below it with --pin-dir");
+		check_set_cure(
+			check_add_missing(checks, "pin-dir", CHECK_LACKS_CONFIGURATION, "%s is on no bpffs", pin_dir),
+			"mount one (mount -t bpf none DIRECTORY) and name a directory below it with --pin-dir");
 }
 
 void doctor_check_pin_dir(struct checks *checks, const struct config *config)
@@ -127,9 +132,10 @@ void doctor_check_pin_dir(struct checks *checks, const struct config *config)
 		check_add(checks, "pin-dir", CHECK_OK, "%s, of root alone, on a bpffs", pin_dir);
 		return;
 	}
-	check_set_cure(check_add_missing(checks, "pin-dir", CHECK_LACKS_CONFIGURATION, "%s is %s", pin_dir,
-					 wrong[0] ? wrong : "on no bpffs"),
-		       "remove it, or name another place with --pin-dir: a directory on a bpffs that only root may enter");
+	check_set_cure(
+		check_add_missing(checks, "pin-dir", CHECK_LACKS_CONFIGURATION, "%s is %s", pin_dir,
+				  wrong[0] ? wrong : "on no bpffs"),
+		"remove it, or name another place with --pin-dir: a directory on a bpffs that only root may enter");
 }
 
 void doctor_check_run_dir(struct checks *checks, const struct config *config)
@@ -139,8 +145,8 @@ void doctor_check_run_dir(struct checks *checks, const struct config *config)
 
 	parent_of(config->run_dir, parent);
 	if (strlen(config->run_dir) + sizeof("/control") > sizeof(((struct sockaddr_un *)NULL)->sun_path)) {
-		check_set_cure(check_add_missing(checks, "run-dir", CHECK_LACKS_CONFIGURATION, "%s is too long for a socket",
-						 config->run_dir),
+		check_set_cure(check_add_missing(checks, "run-dir", CHECK_LACKS_CONFIGURATION,
+						 "%s is too long for a socket", config->run_dir),
 			       "use a shorter one");
 		return;
 	}
@@ -150,8 +156,8 @@ void doctor_check_run_dir(struct checks *checks, const struct config *config)
 		if (errno == ENOENT && is_parent_there)
 			check_add(checks, "run-dir", CHECK_OK, "%s is made by run", config->run_dir);
 		else
-			check_set_cure(check_add_missing(checks, "run-dir", CHECK_LACKS_CONFIGURATION, "%s: %s", config->run_dir,
-							 strerror(errno)),
+			check_set_cure(check_add_missing(checks, "run-dir", CHECK_LACKS_CONFIGURATION, "%s: %s",
+							 config->run_dir, strerror(errno)),
 				       "make %s, or name another directory with --run-dir", parent);
 		return;
 	}
@@ -177,8 +183,8 @@ void doctor_check_textfile(struct checks *checks, const struct config *config)
 		check_set_cure(check_add(checks, "metrics-textfile", CHECK_WARNING, "%s: %s", parent, strerror(errno)),
 			       "make the directory, or name another one");
 	else if (length < 5 || strcmp(path + length - 5, ".prom") != 0)
-		check_set_cure(check_add(checks, "metrics-textfile", CHECK_WARNING, "%s: node_exporter reads files called *.prom alone",
-					 path),
+		check_set_cure(check_add(checks, "metrics-textfile", CHECK_WARNING,
+					 "%s: node_exporter reads files called *.prom alone", path),
 			       "name it so");
 	else
 		check_add(checks, "metrics-textfile", CHECK_OK, "%s can be written to", parent);

@@ -45,10 +45,12 @@ static void check_user(struct checks *checks)
 	char uid_map[256];
 
 	if (geteuid() != 0)
-		check_set_cure(check_add_missing(checks, "user", CHECK_LACKS_PRIVILEGE, "uid %u", geteuid()), "run as root");
+		check_set_cure(check_add_missing(checks, "user", CHECK_LACKS_PRIVILEGE, "uid %u", geteuid()),
+			       "run as root");
 	else if (doctor_read("/proc/self/uid_map", uid_map, sizeof(uid_map)) && !machine_is_initial_userns(uid_map))
-		check_set_cure(check_add_missing(checks, "user", CHECK_LACKS_PRIVILEGE, "root in a user namespace of its own"),
-			       "run in the initial user namespace: BPF looks at the capabilities there");
+		check_set_cure(
+			check_add_missing(checks, "user", CHECK_LACKS_PRIVILEGE, "root in a user namespace of its own"),
+			"run in the initial user namespace: BPF looks at the capabilities there");
 	else
 		check_add(checks, "user", CHECK_OK, "root");
 }
@@ -91,10 +93,12 @@ static void check_open_files(struct checks *checks, const struct config *config)
 		check_add(checks, "open-files", CHECK_OK, "at most %llu", (unsigned long long)limit.rlim_max);
 		return;
 	}
-	check_set_cure(check_add(checks, "open-files", CHECK_WARNING, "at most %llu: enough for some %llu network namespaces, not for %u",
+	check_set_cure(check_add(checks, "open-files", CHECK_WARNING,
+				 "at most %llu: enough for some %llu network namespaces, not for %u",
 				 (unsigned long long)limit.rlim_max,
-				 limit.rlim_max > DESCRIPTORS_MORE ?
-					 (unsigned long long)(limit.rlim_max - DESCRIPTORS_MORE) / DESCRIPTORS_EACH : 0ULL,
+				 limit.rlim_max > DESCRIPTORS_MORE
+					 ? (unsigned long long)(limit.rlim_max - DESCRIPTORS_MORE) / DESCRIPTORS_EACH
+					 : 0ULL,
 				 config->max_netns),
 		       "raise the hard limit to %llu (LimitNOFILE= of the unit, ulimit -Hn), or lower --max-netns",
 		       (unsigned long long)needed);
@@ -112,9 +116,11 @@ static void check_memlock(struct checks *checks)
 	if (limit.rlim_max >= MEMLOCK_NEEDED || doctor_has_capabilities(BIT(CAP_SYS_RESOURCE)))
 		check_add(checks, "memlock", CHECK_OK, "enough, or can be raised");
 	else
-		check_set_cure(check_add(checks, "memlock", CHECK_WARNING, "at most %llu octets, of which this kernel takes the maps",
-					 (unsigned long long)limit.rlim_max),
-			       "raise it (LimitMEMLOCK=infinity of the unit, ulimit -Hl unlimited), or add CAP_SYS_RESOURCE");
+		check_set_cure(
+			check_add(checks, "memlock", CHECK_WARNING,
+				  "at most %llu octets, of which this kernel takes the maps",
+				  (unsigned long long)limit.rlim_max),
+			"raise it (LimitMEMLOCK=infinity of the unit, ulimit -Hl unlimited), or add CAP_SYS_RESOURCE");
 }
 
 void doctor_check_limits(struct checks *checks, const struct config *config)

@@ -57,8 +57,9 @@ static void check_features(struct checks *checks)
 		if (libbpf_probe_bpf_map_type(maps[i].type, NULL) == 0)
 			missing[count++] = maps[i].name;
 	for (size_t i = 0; i < count; i++)
-		check_set_cure(check_add_missing(checks, "bpf", CHECK_LACKS_KERNEL, "no %s", missing[i]),
-			       "boot a kernel built with CONFIG_BPF_SYSCALL=y, CONFIG_CGROUP_BPF=y and CONFIG_NET_CLS_ACT=y");
+		check_set_cure(
+			check_add_missing(checks, "bpf", CHECK_LACKS_KERNEL, "no %s", missing[i]),
+			"boot a kernel built with CONFIG_BPF_SYSCALL=y, CONFIG_CGROUP_BPF=y and CONFIG_NET_CLS_ACT=y");
 	if (count == 0)
 		check_add(checks, "bpf", CHECK_OK, "all types of programs and maps");
 }
@@ -87,16 +88,18 @@ static void check_hook(struct checks *checks, const struct programs *programs)
 	int r;
 
 	if (unshare(CLONE_NEWNET) < 0) {
-		check_add(checks, "hook", CHECK_NOTE, "%s, not tried: a network namespace to try it in: %s", name, strerror(errno));
+		check_add(checks, "hook", CHECK_NOTE, "%s, not tried: a network namespace to try it in: %s", name,
+			  strerror(errno));
 		return;
 	}
 	r = has_tcx ? try_tcx(programs) : try_clsact(programs);
 	if (r == 0)
 		check_add(checks, "hook", CHECK_OK, "%s", name);
 	else
-		check_set_cure(check_add_missing(checks, "hook", CHECK_LACKS_KERNEL, "%s: %s", name, strerror(-r)),
-			       has_tcx ? "see the kernel's log" :
-					 "a kernel with CONFIG_NET_CLS_BPF and CONFIG_NET_SCH_INGRESS (modprobe cls_bpf sch_ingress)");
+		check_set_cure(
+			check_add_missing(checks, "hook", CHECK_LACKS_KERNEL, "%s: %s", name, strerror(-r)),
+			has_tcx ? "see the kernel's log"
+				: "a kernel with CONFIG_NET_CLS_BPF and CONFIG_NET_SCH_INGRESS (modprobe cls_bpf sch_ingress)");
 }
 
 /* Also with what no configuration has together. */
@@ -110,7 +113,8 @@ static bool try_to_load(struct checks *checks, enum sieve_action action, bool is
 	struct error error;
 
 	if (programs_load(&request, &programs, &error) < 0) {
-		check_add_missing(checks, "programs", error.kind == ERROR_PRIVILEGE ? CHECK_LACKS_PRIVILEGE : CHECK_LACKS_KERNEL,
+		check_add_missing(checks, "programs",
+				  error.kind == ERROR_PRIVILEGE ? CHECK_LACKS_PRIVILEGE : CHECK_LACKS_KERNEL,
 				  "action %s: %s", config_action_name(action), error.text);
 		return false;
 	}
@@ -178,7 +182,8 @@ static void check_socket_view(struct checks *checks)
 	socklen_t size = sizeof(address);
 	bool is_seen = false;
 
-	if (bind(fd, (const struct sockaddr *)&address, size) == 0 && getsockname(fd, (struct sockaddr *)&address, &size) == 0) {
+	if (bind(fd, (const struct sockaddr *)&address, size) == 0 &&
+	    getsockname(fd, (struct sockaddr *)&address, &size) == 0) {
 		const uint16_t port = ntohs(address.sin_port);
 		const struct servers_request request = {
 			.ports = &port, .port_count = 1, .most = 16, .budget_ns = CLOCK_SECOND_NS,
@@ -191,9 +196,11 @@ static void check_socket_view(struct checks *checks)
 	if (is_seen)
 		check_add(checks, "socket-view", CHECK_OK, "sock_diag shows the cgroups of UDP sockets");
 	else
-		check_set_cure(check_add(checks, "socket-view", CHECK_NOTE,
-					 "sock_diag does not show the cgroups of UDP sockets (Linux 5.8, CONFIG_INET_UDP_DIAG): a DNS server that is bound to one address is not found"),
-			       "make the cgroups of such servers exempt (--exempt-cgroup)");
+		check_set_cure(
+			check_add(
+				checks, "socket-view", CHECK_NOTE,
+				"sock_diag does not show the cgroups of UDP sockets (Linux 5.8, CONFIG_INET_UDP_DIAG): a DNS server that is bound to one address is not found"),
+			"make the cgroups of such servers exempt (--exempt-cgroup)");
 }
 
 void doctor_check_programs(struct checks *checks)
@@ -205,5 +212,6 @@ void doctor_check_programs(struct checks *checks)
 	if (doctor_has_capabilities(needed))
 		try_in_child(checks);
 	else
-		check_add(checks, "programs", CHECK_NOTE, "cannot be tried without CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON");
+		check_add(checks, "programs", CHECK_NOTE,
+			  "cannot be tried without CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON");
 }

@@ -29,15 +29,19 @@ static void check_nsswitch(struct checks *checks, char *text)
 	if (!doctor_read("/etc/nsswitch.conf", text, TEXT_MAX) || !machine_asks_before_dns(text, "resolve"))
 		return;
 	if (is_socket(RESOLVED_SOCKET))
-		check_set_cure(check_add(checks, "resolver", CHECK_NOTE,
-					 "hosts: resolve in /etc/nsswitch.conf: programs of glibc ask systemd-resolved without DNS, and only what it asks itself is seen"),
-			       "put dns in place of resolve to have every query filtered where it is made");
+		check_set_cure(
+			check_add(
+				checks, "resolver", CHECK_NOTE,
+				"hosts: resolve in /etc/nsswitch.conf: programs of glibc ask systemd-resolved without DNS, and only what it asks itself is seen"),
+			"put dns in place of resolve to have every query filtered where it is made");
 	else
-		check_add(checks, "resolver", CHECK_NOTE, "hosts: resolve in /etc/nsswitch.conf, but systemd-resolved does not run here");
+		check_add(checks, "resolver", CHECK_NOTE,
+			  "hosts: resolve in /etc/nsswitch.conf, but systemd-resolved does not run here");
 }
 
 /* In descending order of precedence; of files with one name the first counts. */
-static const char *const directories[] = { "/etc/systemd", "/run/systemd", "/usr/local/lib/systemd", "/usr/lib/systemd" };
+static const char *const directories[] = { "/etc/systemd", "/run/systemd", "/usr/local/lib/systemd",
+					   "/usr/lib/systemd" };
 #define DIRECTORIES (sizeof(directories) / sizeof(directories[0]))
 
 static int is_drop_in(const struct dirent *entry)
@@ -64,7 +68,8 @@ static size_t list_drop_ins(char *ret_names[DROP_INS_MAX])
 
 			while (place < count && strcmp(ret_names[place], entries[k]->d_name) < 0)
 				place++;
-			if (count < DROP_INS_MAX && (place == count || strcmp(ret_names[place], entries[k]->d_name) != 0)) {
+			if (count < DROP_INS_MAX &&
+			    (place == count || strcmp(ret_names[place], entries[k]->d_name) != 0)) {
 				memmove(&ret_names[place + 1], &ret_names[place], (count - place) * sizeof(*ret_names));
 				ret_names[place] = strdup(entries[k]->d_name);
 				count += ret_names[place] != NULL;
@@ -118,8 +123,10 @@ static void check_resolved(struct checks *checks, char *text)
 	for (size_t i = 0; i < sizeof(off) / sizeof(off[0]); i++)
 		if (strcasecmp(value, off[i]) == 0)
 			return;
-	check_add(checks, "resolver", CHECK_NOTE,
-		  "DNSOverTLS=%s in resolved.conf: what systemd-resolved asks cannot be seen; what programs ask it on lo can", value);
+	check_add(
+		checks, "resolver", CHECK_NOTE,
+		"DNSOverTLS=%s in resolved.conf: what systemd-resolved asks cannot be seen; what programs ask it on lo can",
+		value);
 }
 
 static void check_resolv_conf(struct checks *checks, char *text)
@@ -129,13 +136,15 @@ static void check_resolv_conf(struct checks *checks, char *text)
 		return;
 	}
 	if (machine_has_resolver_option(text, "use-vc"))
-		check_set_cure(check_add(checks, "resolver", CHECK_WARNING,
-					 "options use-vc in /etc/resolv.conf: glibc asks over TCP, which always passes"),
-			       "take it out to have these queries filtered");
+		check_set_cure(
+			check_add(checks, "resolver", CHECK_WARNING,
+				  "options use-vc in /etc/resolv.conf: glibc asks over TCP, which always passes"),
+			"take it out to have these queries filtered");
 	if (machine_has_resolver_option(text, "no-aaaa"))
-		check_set_cure(check_add(checks, "resolver", CHECK_NOTE,
-					 "options no-aaaa in /etc/resolv.conf: glibc asks no AAAA, whatever routes there are"),
-			       "take it out: a VPN's IPv6 then works, and the rest is answered here");
+		check_set_cure(
+			check_add(checks, "resolver", CHECK_NOTE,
+				  "options no-aaaa in /etc/resolv.conf: glibc asks no AAAA, whatever routes there are"),
+			"take it out: a VPN's IPv6 then works, and the rest is answered here");
 }
 
 void doctor_check_resolver(struct checks *checks)
@@ -149,9 +158,12 @@ void doctor_check_resolver(struct checks *checks)
 	check_resolved(checks, text);
 	check_resolv_conf(checks, text);
 	if (is_socket("/run/nscd/socket") || is_socket("/var/run/nscd/socket"))
-		check_set_cure(check_add(checks, "resolver", CHECK_NOTE,
-					 "nscd asks for the programs of glibc: what counts is the cgroup of nscd, and it may keep answers"),
-			       "with --cgroup name nscd's cgroup, or have it cache no hosts");
+		check_set_cure(
+			check_add(
+				checks, "resolver", CHECK_NOTE,
+				"nscd asks for the programs of glibc: what counts is the cgroup of nscd, and it may keep answers"),
+			"with --cgroup name nscd's cgroup, or have it cache no hosts");
 	if (checks->count == before)
-		check_add(checks, "resolver", CHECK_OK, "nothing that asks past the filter (browsers' DNS over HTTPS cannot be seen)");
+		check_add(checks, "resolver", CHECK_OK,
+			  "nothing that asks past the filter (browsers' DNS over HTTPS cannot be seen)");
 }

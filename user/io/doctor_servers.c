@@ -45,8 +45,8 @@ static void describe(const struct inet_diag_msg *socket, struct found *found)
 	char address[INET6_ADDRSTRLEN];
 
 	inet_ntop(socket->idiag_family, socket->id.idiag_src, address, sizeof(address));
-	snprintf(found->address, sizeof(found->address), socket->idiag_family == AF_INET6 ? "[%s]:%u" : "%s:%u", address,
-		 ntohs(socket->id.idiag_sport));
+	snprintf(found->address, sizeof(found->address), socket->idiag_family == AF_INET6 ? "[%s]:%u" : "%s:%u",
+		 address, ntohs(socket->id.idiag_sport));
 }
 
 static int take_socket(const struct nlmsghdr *message, void *data)
@@ -185,24 +185,29 @@ static void tell(struct checks *checks, const struct found *found, const struct 
 	name_of(found, name, sizeof(name));
 	if (found->has_cgroup && !(found->server.kinds & SIEVE_SERVER_OTHERS)) {
 		check_add(checks, "dns-server", CHECK_OK,
-			  "%s, %s, for this host alone: what programs ask it is answered before it sees it", found->address, name);
-		return;
-	}
-	if (config->filter_servers) {
-		check_add(checks, "dns-server", CHECK_NOTE, "%s, %s: what it asks is answered, too (--filter-servers yes)",
+			  "%s, %s, for this host alone: what programs ask it is answered before it sees it",
 			  found->address, name);
 		return;
 	}
-	if (strcmp(cgroup, "/") == 0) {
-		check = check_add(checks, "dns-server", CHECK_WARNING,
-				  "%s, %s, can serve others, and is in the root cgroup: nothing is filtered of what that cgroup's processes ask",
-				  found->address, name);
-		check_set_cure(check, "start it in a cgroup of its own, bind it to loopback, or say --filter-servers yes");
+	if (config->filter_servers) {
+		check_add(checks, "dns-server", CHECK_NOTE,
+			  "%s, %s: what it asks is answered, too (--filter-servers yes)", found->address, name);
 		return;
 	}
-	check = check_add(checks, "dns-server", CHECK_NOTE, "%s, %s, can serve others: what %s%.200s asks passes", found->address,
-			  name, cgroup[0] ? "the cgroup " : "its cgroup", cgroup);
-	check_set_cure(check, "none is needed for a server; bind it to loopback if it serves this host alone, or say --filter-servers yes");
+	if (strcmp(cgroup, "/") == 0) {
+		check = check_add(
+			checks, "dns-server", CHECK_WARNING,
+			"%s, %s, can serve others, and is in the root cgroup: nothing is filtered of what that cgroup's processes ask",
+			found->address, name);
+		check_set_cure(check,
+			       "start it in a cgroup of its own, bind it to loopback, or say --filter-servers yes");
+		return;
+	}
+	check = check_add(checks, "dns-server", CHECK_NOTE, "%s, %s, can serve others: what %s%.200s asks passes",
+			  found->address, name, cgroup[0] ? "the cgroup " : "its cgroup", cgroup);
+	check_set_cure(
+		check,
+		"none is needed for a server; bind it to loopback if it serves this host alone, or say --filter-servers yes");
 }
 
 void doctor_check_servers(struct checks *checks, const struct config *config)

@@ -117,7 +117,8 @@ static int write_in_child(const struct textfile *textfile, textfile_make make, v
 		return ENOMEM;
 	r = textfile_write(path, text, &error);
 	if (is_to_tell(textfile, -r))
-		fprintf(stderr, "stubsieve: %s%s\n", r < 0 ? error.text : "the metrics are written again to ", r < 0 ? "" : path);
+		fprintf(stderr, "stubsieve: %s%s\n", r < 0 ? error.text : "the metrics are written again to ",
+			r < 0 ? "" : path);
 	return -r;
 }
 
