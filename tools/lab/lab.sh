@@ -27,6 +27,7 @@ BUILD=${BUILD:-build}
 STUBSIEVE=${STUBSIEVE:-$BUILD/stubsieve}
 LAB_TIMEOUT=${LAB_TIMEOUT:-20}   # seconds, for one command
 LAB_LIFETIME=${LAB_LIFETIME:-600} # seconds, for the whole lab
+LAB_PATIENCE=${LAB_PATIENCE:-1} # how many times longer than usual something may take
 LAB_FOREGROUND=${LAB_FOREGROUND:-} # --foreground: Ctrl-C reaches the commands, a time-out only the first process
 
 LAB_SERVER4=192.0.2.1
@@ -153,7 +154,7 @@ lab_hold() {
 
 # lab_until SECONDS COMMAND...: tries until it succeeds; 1 when the time is over.
 lab_until() {
-	local deadline=$((SECONDS + $1 + 1))
+	local deadline=$((SECONDS + $1 * LAB_PATIENCE + 1))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ "$SECONDS" -lt "$deadline" ] || return 1
@@ -380,7 +381,8 @@ lab_mark_seen() { grep -q "query: $1 IN TXT" "$(lab_queries_log)"; }
 lab_send_mark() {
 	local name=mark-${EPOCHREALTIME/[.,]/}-$BASHPID.example address
 	address=${LAB_MARK_ADDRESS:-$(lab_first_address)}
-	lab_enter server "$LAB_NAMED_AT" 5 dig "@${address/%h0/s0}" +noedns +tries=1 +time=2 +noall "$name" TXT
+	lab_enter server "$LAB_NAMED_AT" $((5 * LAB_PATIENCE)) dig "@${address/%h0/s0}" +noedns +tries=1 \
+		+time=$((2 * LAB_PATIENCE)) +noall "$name" TXT
 	lab_until 2 lab_mark_seen "$name"
 }
 
