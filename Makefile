@@ -8,6 +8,7 @@
 # make stubs-table   how resolvers fare with the filter, measured anew: tests/stubs/RESULTS.md (root)
 # make bench      measure the filter's cost (root)
 # make install    DESTDIR= PREFIX=/usr/local systemdunitdir=PREFIX/lib/systemd/system (none: no unit file)
+# make kernels    boot other kernels and try it there; `make deps kernels` installs what that needs (Debian)
 # make clean
 
 VERSION := 0.1.0
@@ -79,11 +80,15 @@ $(SKELETON): $(BUILD)/bpf/stubsieve.bpf.o
 
 include tests/tests.mk
 include tools/bench/bench.mk
+include tools/kernels/kernels.mk
 
-# `make deps demo` does without what the tests alone need.
+# `make deps demo` does without what the tests alone need, `make deps kernels` wants more.
+DEPS_FOR = $(if $(filter kernels%,$(MAKECMDGOALS)),kernels,$(if $(filter check,$(MAKECMDGOALS)),,$(filter \
+	demo,$(MAKECMDGOALS))))
+
 .PHONY: deps
 deps:
-	tools/deps.sh $(if $(filter check,$(MAKECMDGOALS)),,$(filter demo,$(MAKECMDGOALS)))
+	tools/deps.sh $(DEPS_FOR)
 
 .PHONY: demo
 demo: $(BUILD)/stubsieve $(BUILD)/tests/stubs/musl $(addprefix $(BUILD)/tests/tools/,ask tun-hold)

@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# tools/deps.sh [demo]: installs what the build, the demo and the tests need, or the first two alone: Debian and
-# Ubuntu, Fedora, Alpine. The package manager is asked only when something is missing. Exit: 0 all there, 1 failed,
-# 2 unknown distribution, 5 not root.
+# tools/deps.sh [demo|kernels]: installs what the build, the demo and the tests need; the first two alone (demo); all
+# of it and what `make kernels` needs (kernels: Debian alone, whose kernels it boots). Debian and Ubuntu, Fedora,
+# Alpine. The package manager is asked only when something is missing. Exit: 0 all there, 1 failed, 2 unknown
+# distribution, or one without kernels to boot, 5 not root.
 #
 # DNS servers, podman and promtool are wanted for their programs alone. Where their packages would start services or take
 # over /etc/resolv.conf (Debian), they are not installed but unpacked into .deps; the lab and the tests find them
@@ -68,6 +69,26 @@ DNS-server            @unpacked                 bind                         bin
 +podman               @unpacked                 podman,runc,netavark         podman,runc,netavark
 +promtool             @unpacked                 -                            -
 END
+}
+
+# What tools/kernels needs beside it.
+KERNEL_TOOLS="qemu-system-x86 busybox-static cpio kmod xz-utils zstd"
+
+# Kernels of other versions, with their modules and a keyring that vouches for them, are Debian's alone; and busybox
+# is linked statically and has modprobe there.
+for_kernels() {
+	# shellcheck disable=SC1091 # the machine's own file
+	if ! (. /etc/os-release && [ "${ID:-}" = debian ]); then
+		echo "make deps kernels: knows Debian alone: the kernels and their sources are Debian's" >&2
+		exit 2
+	fi
+	want=
+	for name in $KERNEL_TOOLS; do installed "$name" || want="$want $name"; done
+	[ -n "$want" ] || return 0
+	need_root "$want"
+	echo "make deps: installing$want"
+	# shellcheck disable=SC2086 # a list of names
+	debian_install $want
 }
 
 # What is asked for.
@@ -308,5 +329,6 @@ alpine) install_missing 4 ;;
 	exit 2
 	;;
 esac
+[ "$for" != kernels ] || for_kernels
 [ "$for" = demo ] || tools/captures.sh
 echo "make deps: all there"
