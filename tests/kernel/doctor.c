@@ -569,12 +569,14 @@ static void programs_of_others_on_interfaces_are_named(void **state)
 	snprintf(id, sizeof(id), "id %u", program_id(program));
 	doctor_check_interfaces(&checks);
 	assert_true(is_said("interface-programs", CHECK_NOTE, id));
+	assert_false(is_said("interface-programs", CHECK_NOTE, "cannot be told"));
 	expect("interface-programs", CHECK_NOTE, "lo, tcx ingress: foreign");
 	child = fork_child();
 	if (child == 0) {
 		child_drop_capability(CAP_SYS_ADMIN);
 		doctor_check_interfaces(&checks);
 		CHILD_CHECK(!is_said("interface-programs", CHECK_NOTE, "foreign"));
+		CHILD_CHECK(is_said("interface-programs", CHECK_NOTE, "cannot be told without CAP_SYS_ADMIN"));
 		child_expect("interface-programs", CHECK_NOTE, id);
 		child_drop_capability(CAP_NET_ADMIN);
 		doctor_check_interfaces(&checks);

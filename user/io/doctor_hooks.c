@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,6 +68,12 @@ static bool list_foreign(const struct hook *hook, char text[CHECK_TEXT_MAX])
 	return is_any;
 }
 
+/* What is to be said where programs have no names to be seen by. */
+static const char *unnamed(void)
+{
+	return doctor_has_capabilities(1ULL << CAP_SYS_ADMIN) ? "" : "; which are ours cannot be told without CAP_SYS_ADMIN";
+}
+
 static bool check_side(struct checks *checks, const struct link *link, enum attach_side side, const char *name)
 {
 	char foreign[CHECK_TEXT_MAX];
@@ -76,7 +83,8 @@ static bool check_side(struct checks *checks, const struct link *link, enum atta
 	    !list_foreign(&hook, foreign))
 		return false;
 	check_set_cure(
-		check_add(checks, "interface-programs", CHECK_NOTE, "%s, tcx %s: %.300s", link->name, name, foreign),
+		check_add(checks, "interface-programs", CHECK_NOTE, "%s, tcx %s: %.300s%s", link->name, name, foreign,
+			  unnamed()),
 		"none is needed unless these drop or redirect DNS; --order puts ours first or last");
 	return true;
 }
@@ -148,7 +156,7 @@ static bool check_cgroup_at(struct checks *checks, const char *path, bool is_bel
 				: "without this hook other network namespaces are found by their processes alone");
 		return true;
 	}
-	check_add(checks, "cgroup-programs", CHECK_NOTE, "%s at %.200s: %.200s", name, path, foreign);
+	check_add(checks, "cgroup-programs", CHECK_NOTE, "%s at %.200s: %.200s%s", name, path, foreign, unnamed());
 	return false;
 }
 
