@@ -169,6 +169,19 @@ ramp_replaced() {
 	gone "a stop without"
 }
 
+# The programs are loaded again, and the ramp is not theirs.
+ramp_reloaded() {
+	start_filter reload --settle 0 || return
+	stop_begin stop --ramp 6
+	lab_until 3 in_ramp
+	check "reload in the middle: it is done" lab_filter reload
+	check "reload in the middle: the ramp goes on" in_ramp
+	midway "reload in the middle" 6000
+	stop_ended "$STOPPING"
+	check_equal "reload in the middle: the command ends well" "0 " "$STATUS $(cat "$LAB_DIR/stop.log")"
+	gone "reload in the middle"
+}
+
 # A controller that is started ends a ramp that it finds; who waits for the end is told.
 ramp_called_off() {
 	start_filter "called off" --settle 0 || return
@@ -181,7 +194,7 @@ ramp_called_off() {
 	check "called off: and says why" grep -q "another controller (pid $(lab_status .pid)) took it over" "$LAB_DIR/stop.log"
 	check "called off: no name passes" none_pass
 	# Ctrl-C, with the same controller
-	stop_begin stop --ramp 1.5
+	stop_begin stop --ramp 4
 	lab_until 3 in_ramp
 	kill -INT "$STOPPING"
 	stop_ended "$STOPPING"
@@ -214,6 +227,6 @@ ramp_words() {
 need_root
 lab_init ramp
 lab_host ipv4
-[ $# -gt 0 ] || set -- whole killed alone leftovers replaced called_off words
+[ $# -gt 0 ] || set -- whole killed alone leftovers replaced reloaded called_off words
 for group; do "ramp_$group"; done
 finish

@@ -38,15 +38,6 @@ static int take_pin_dir(const struct config *config, int *ret_pin_lock, struct e
 	return r;
 }
 
-/* Of an earlier controller: from now on there is one that filters. */
-static int end_ramp(const struct filter *filter, struct error *error)
-{
-	static const struct ramp none;
-	int r = ramp_write(programs_heartbeat_fd(filter->programs), &none);
-
-	return r < 0 ? fail(error, -r, "cannot write the maps in %s: %s", filter->config->pin_dir, strerror(-r)) : 0;
-}
-
 /* Everything is known and published before the first program sees a packet. */
 static int set_up(struct controller *controller, struct config *config, int *ret_pin_lock, struct error *error)
 {
@@ -59,8 +50,6 @@ static int set_up(struct controller *controller, struct config *config, int *ret
 		r = take_pin_dir(controller->filter->config, ret_pin_lock, error);
 	if (r == 0)
 		r = filter_load(controller->filter, NULL, error);
-	if (r == 0)
-		r = end_ramp(controller->filter, error);
 	return r < 0 ? r : filter_attach(controller->filter, error);
 }
 
@@ -312,6 +301,8 @@ int controller_ramp(struct controller *controller, uint64_t ramp_ns)
 	int r;
 
 	r = ramp_write(programs_heartbeat_fd(controller->filter->programs), &ramp);
+	if (r == 0 && controller->reload.next && controller->reload.next->programs)
+		r = ramp_write(programs_heartbeat_fd(controller->reload.next->programs), &ramp);
 	if (r == 0)
 		controller->ramp_end_ns = ramp.start_ns + ramp_ns;
 	return r;

@@ -17,6 +17,7 @@
 #include "heap.h"
 #include "machine_id.h"
 #include "netns.h"
+#include "ramp.h"
 #include "remove.h"
 #include "server_turns.h"
 
@@ -160,12 +161,23 @@ static int open_loop(struct filter *filter, struct error *error)
 	return 0;
 }
 
-static int publish(struct filter *filter, struct error *error)
+/* One of the filter that this one is to replace goes on; `run` ends one that an earlier controller left. */
+static int take_ramp(struct filter *filter, const struct filter *before)
+{
+	struct ramp ramp = {};
+	int r = before ? ramp_read(programs_heartbeat_fd(before->programs), &ramp) : 0;
+
+	return r < 0 ? r : ramp_write(programs_heartbeat_fd(filter->programs), &ramp);
+}
+
+static int publish(struct filter *filter, const struct filter *before, struct error *error)
 {
 	int r = scope_publish(&filter->scope, true);
 
 	if (r == 0)
 		r = forget_stale(filter);
+	if (r == 0)
+		r = take_ramp(filter, before);
 	/* Last the heartbeat, which brings programs of an earlier controller back to life. */
 	if (r == 0)
 		r = programs_beat(filter->programs, clock_monotonic_ns());
@@ -209,7 +221,7 @@ int filter_load(struct filter *filter, const struct filter *before, struct error
 	if (before)
 		namespaces_carry(&filter->namespaces, &before->namespaces);
 	filter->scope.programs = filter->programs;
-	return publish(filter, error);
+	return publish(filter, before, error);
 }
 
 /* All is attached: let go of what an earlier controller needed and this one does not. */
