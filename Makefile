@@ -7,6 +7,8 @@
 # make fuzz       search for inputs that break it, SECONDS=1200 a target; TARGETS, JOBS
 # make stubs-table   how resolvers fare with the filter, measured anew: tests/stubs/RESULTS.md (root)
 # make bench      measure the filter's cost (root)
+# make simulate   what a fleet's resolvers get without its filters, into tools/simulator/ (make deps simulate)
+# make simulate-check   the simulator's model against 220 network namespaces (root)
 # make install    DESTDIR= PREFIX=/usr/local systemdunitdir=PREFIX/lib/systemd/system (none: no unit file)
 # make kernels    boot other kernels and try it there; `make deps kernels` installs what that needs (Debian)
 # make clean
@@ -81,10 +83,12 @@ $(SKELETON): $(BUILD)/bpf/stubsieve.bpf.o
 include tests/tests.mk
 include tools/bench/bench.mk
 include tools/kernels/kernels.mk
+include tools/simulator/simulator.mk
 
-# `make deps demo` does without what the tests alone need, `make deps kernels` wants more.
+# `make deps demo` does without what the tests alone need, `make deps simulate` without these and with what the
+# simulator needs, `make deps kernels` wants more.
 DEPS_FOR = $(if $(filter kernels%,$(MAKECMDGOALS)),kernels,$(if $(filter check,$(MAKECMDGOALS)),,$(filter \
-	demo,$(MAKECMDGOALS))))
+	demo simulate,$(MAKECMDGOALS))))
 
 .PHONY: deps
 deps:

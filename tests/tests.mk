@@ -21,7 +21,7 @@ GO      = $(shell command -v go)
 JAVAC   = $(firstword $(shell command -v javac) $(shell command -v ecj))
 CARES   = $(shell $(PKG_CONFIG) --exists libcares && echo yes)
 STUBS  := $(addprefix $(BUILD)/tests/stubs/,musl cares go java/Lookup.class)
-TEST_TOOLS += $(STUBS)
+TEST_TOOLS += $(STUBS) $(addprefix $(BUILD)/tools/simulator/,simulate fleet)
 
 include tests/fuzz/fuzz.mk
 

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# tools/deps.sh [demo|kernels]: installs what the build, the demo and the tests need; the first two alone (demo); all
-# of it and what `make kernels` needs (kernels: Debian alone, whose kernels it boots). Debian and Ubuntu, Fedora,
-# Alpine. The package manager is asked only when something is missing. Exit: 0 all there, 1 failed, 2 unknown
-# distribution, or one without kernels to boot, 5 not root.
+# tools/deps.sh [demo|simulate|kernels]: installs what the build, the demo and the tests need; the first two alone
+# (demo); these and what the simulator needs (simulate); all but that and what `make kernels` needs (kernels: Debian
+# alone, whose kernels it boots). Debian and Ubuntu, Fedora, Alpine. The package manager is asked only when something is
+# missing. Exit: 0 all there, 1 failed, 2 unknown distribution, or one without kernels to boot, 5 not root.
 #
 # DNS servers, podman and promtool are wanted for their programs alone. Where their packages would start services or take
 # over /etc/resolv.conf (Debian), they are not installed but unpacked into .deps; the lab and the tests find them
@@ -13,7 +13,7 @@ set -eu
 
 cd "$(dirname "$0")/.."
 
-# Per line: what it is for ("+": the tests alone), then the packages' names ("-": nothing to install, "a,b": both).
+# Per line: what it is for ("+": the tests alone, "%": the simulator alone), then the packages' names ("-": nothing to install, "a,b": both).
 all_of_it() {
 	cat <<'END'
 # for                 Debian, Ubuntu            Fedora                       Alpine
@@ -63,6 +63,7 @@ dig                   bind9-dnsutils            bind-utils                   bin
 +dnsmasq              dnsmasq-base              dnsmasq                      dnsmasq
 +ping                 iputils-ping              iputils                      iputils
 +tcpdump              tcpdump                   tcpdump                      tcpdump
+%gnuplot              gnuplot-nox               gnuplot                      gnuplot
 DNS-server            @unpacked                 bind                         bind
 +unbound              @unpacked                 unbound                      unbound
 +systemd-resolved     @unpacked                 -                            -
@@ -91,9 +92,15 @@ for_kernels() {
 	debian_install $want
 }
 
+is_without_tests() { [ "$for" = demo ] || [ "$for" = simulate ]; }
+
 # What is asked for.
 table() {
-	if [ "$for" = demo ]; then all_of_it | grep -v '^+'; else all_of_it; fi
+	case $for in
+	demo) all_of_it | grep -v '^[+%]' ;;
+	simulate) all_of_it | grep -v '^+' ;;
+	*) all_of_it | grep -v '^%' ;;
+	esac
 }
 
 distribution() {
@@ -319,16 +326,16 @@ debian)
 	install_missing 2
 	debian_bpftool
 	debian_named
-	[ "$for" = demo ] || debian_for_tests
+	is_without_tests || debian_for_tests
 	;;
 fedora) install_missing 3 ;;
 alpine) install_missing 4 ;;
 *)
 	echo "make deps: knows Debian, Ubuntu, Fedora and Alpine; please install with your package manager:" >&2
-	table | awk '!/^#/ { sub(/^[+]/, ""); printf "  %s", $1 } END { print "" }' >&2
+	table | awk '!/^#/ { sub(/^[+%]/, ""); printf "  %s", $1 } END { print "" }' >&2
 	exit 2
 	;;
 esac
 [ "$for" != kernels ] || for_kernels
-[ "$for" = demo ] || tools/captures.sh
+is_without_tests || tools/captures.sh
 echo "make deps: all there"
