@@ -270,11 +270,28 @@ static void attach_more(struct controller *controller)
 		take_over(controller);
 }
 
+/* The ramp is in the maps of the filter that is being stopped. */
+static void give_way_to_ramp(struct controller *controller)
+{
+	struct error error;
+
+	controller->reload.is_wanted = false;
+	for (unsigned int i = 0; i < controller->reload.client_count; i++)
+		controller->reload.is_answered_now[i] = true;
+	fail_as(&error, ERROR_FAILED, EBUSY, "the filter is being stopped (`stop --ramp`); `run` it again when it is gone");
+	if (controller->reload.stage == RELOAD_ATTACHING)
+		put_back(controller, &error);
+	else
+		give_up_by(controller, &error);
+}
+
 void reload_work(struct controller *controller)
 {
 	struct reload *reload = &controller->reload;
 
-	if (reload->stage == RELOAD_OPENING)
+	if (controller->ramp_end_ns && (reload->stage != RELOAD_NONE || reload->is_wanted))
+		give_way_to_ramp(controller);
+	else if (reload->stage == RELOAD_OPENING)
 		open_more(controller, clock_monotonic_ns());
 	else if (reload->stage == RELOAD_ATTACHING)
 		attach_more(controller);
