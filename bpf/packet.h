@@ -293,12 +293,11 @@ static __always_inline int locate_message(struct __sk_buff *skb, struct sieve_pa
 
 	if (udp_length < sizeof(struct udphdr) || packet->transport + udp_length != packet->ip_length)
 		return -1;
-	/*
-	 * Our own packets end with the datagram, so what is before it is the link layer. Those that came may have
-	 * padding behind it. load_message() checks.
-	 */
-	packet->network = side == SIDE_EGRESS ? skb->len - packet->ip_length : network_offset(skb);
+	packet->network = network_offset(skb);
 	if (packet->network != 0 && packet->network != ETH_HLEN)
+		return -1;
+	/* Our own packets end with the datagram. Those that came may have padding behind it; load_message() checks. */
+	if (side == SIDE_EGRESS && packet->network + packet->ip_length != skb->len)
 		return -1;
 	work->length = udp_length - sizeof(struct udphdr);
 	return 0;

@@ -133,6 +133,26 @@ static void a_packet_cut_at_any_octet_passes(void **state)
 	}
 }
 
+/*
+ * 14 octets, as many as an Ethernet header has, are behind the datagram, and so many behind its UDP header is that
+ * header once more, as if all of the packet began so much later.
+ */
+static void a_packet_that_looks_right_an_ethernet_header_later_passes(void **state)
+{
+	(void)state;
+	for (int version = 4; version <= 6; version += 2) {
+		struct packet packet;
+		__u8 *message;
+
+		make_usual(&(struct packet_plan){}, version, &packet);
+		message = &packet.octets[packet.transport + UDP_SIZE];
+		memmove(&message[ETHERNET_SIZE], message, packet.length - packet.transport - UDP_SIZE);
+		memmove(&message[ETHERNET_SIZE - UDP_SIZE], &packet.octets[packet.transport], UDP_SIZE);
+		packet.length += ETHERNET_SIZE;
+		check_passes_of_ours("another packet behind the packet", &packet, SIEVE_REASON_length);
+	}
+}
+
 static void the_counters_add_up_to_the_packets_sent(void **state)
 {
 	(void)state;
@@ -201,6 +221,7 @@ int main(void)
 		cmocka_unit_test(packets_that_may_be_answered_are),
 		cmocka_unit_test(their_twins_pass_untouched_under_their_reason),
 		cmocka_unit_test(a_packet_cut_at_any_octet_passes),
+		cmocka_unit_test(a_packet_that_looks_right_an_ethernet_header_later_passes),
 		cmocka_unit_test(the_counters_add_up_to_the_packets_sent),
 		cmocka_unit_test(the_configured_ports_are_looked_at_and_no_others),
 		cmocka_unit_test(what_no_udp_socket_sent_passes),
