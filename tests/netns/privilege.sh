@@ -54,7 +54,7 @@ start() {
 		>"$LAB_DIR/limited.log" 2>&1 </dev/null &
 	LAB_FILTER_PID=$!
 	disown
-	check "$phrase: it runs" lab_until 10 lab_filter_runs
+	check "$phrase: it runs" lab_until 20 lab_filter_runs
 }
 
 stop() {

@@ -104,7 +104,7 @@ confined() {
 		>"$LAB_DIR/filter.log" 2>&1 </dev/null &
 	LAB_FILTER_PID=$!
 	disown
-	check "confined: it runs" lab_until 10 lab_filter_runs
+	check "confined: it runs" lab_until 20 lab_filter_runs
 	check_equal "confined: it keeps all that the unit file grants, and was granted no more" \
 		"$(setting CapabilityBoundingSet | tr ' ' '\n' | sort)" "$(lab_status '.sandbox.capabilities[]' | sort)"
 	check "confined: it answers" lab_until 5 lab_filtered
