@@ -62,7 +62,7 @@ static void what_the_controller_never_does_is_denied(void **state)
 		EXPECT_DENIED(setuid(0));
 		EXPECT_DENIED(syscall(SYS_io_uring_setup, 1, NULL));
 		EXPECT_DENIED(syscall(SYS_perf_event_open, NULL, 0, -1, -1, 0));
-		EXPECT_DENIED(kill(getppid(), SIGKILL));
+		EXPECT_DENIED(kill(getppid(), SIGTERM));
 		EXPECT_DENIED(prctl(PR_SET_DUMPABLE, 0));
 		EXPECT_DENIED(mknod(SANDBOX "/node", S_IFCHR | 0600, 0));
 		EXPECT_DENIED(chown(SANDBOX, 1, 1));
@@ -128,6 +128,10 @@ static void what_it_does_is_allowed(void **state)
 			_exit(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 ? 7 : 8);
 		}
 		expect_exit(own, 7);
+		own = fork();
+		if (own == 0)
+			pause();
+		CHILD_CHECK(own > 0 && kill(own, SIGKILL) == 0 && waitpid(own, NULL, 0) == own);
 		CHILD_CHECK(pthread_create(&thread, NULL, come_and_go, NULL) == 0 && pthread_join(thread, NULL) == 0);
 		_exit(0);
 	}

@@ -65,6 +65,7 @@ static const struct {
 	{ "setns", 1, CLONE_NEWNET },
 	{ "prctl", 0, PR_SET_PDEATHSIG },
 	{ "prctl", 0, 0x53564d41 /* PR_SET_VMA, by which glibc names what it maps */ },
+	{ "kill", 1, SIGKILL }, /* the child that writes the metrics-textfile, when it hangs */
 	{ "tgkill", 2, SIGABRT }, /* abort() */
 	{ "tkill", 1, SIGABRT },
 };
