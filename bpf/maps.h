@@ -121,6 +121,29 @@ struct {
 	__type(value, __u64);
 } counters SEC(".maps");
 
+/* The programs have no use for these three: see struct sieve_counter_name. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, SIEVE_COUNTERS);
+	__type(key, __u32);
+	__type(value, struct sieve_counter_name);
+} counter_names SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, SIEVE_CARRIED_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct sieve_counter_name);
+	__type(value, struct sieve_carried);
+} carried SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct sieve_instance);
+} instance SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 65536);

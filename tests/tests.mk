@@ -85,8 +85,16 @@ $(BUILD)/tests/stubs/java/Lookup.class: tests/stubs/java/Lookup.java
 	@mkdir -p $(@D)
 	$(if $(JAVAC),$(JAVAC) -d $(@D) $<,@echo "no Java compiler: its client is left out")
 
+# Another version of the program, to upgrade to and to come back from: built from a copy of the source.
+NEXT_VERSION := $(BUILD)/tests/next/stubsieve
+
+$(NEXT_VERSION): tests/next-version Makefile $(wildcard bpf/* include/stubsieve/* user/*/*.[ch])
+	tests/next-version $(@D)/tree
+	$(MAKE) -C $(@D)/tree BUILD=build build/stubsieve
+	cp $(@D)/tree/build/stubsieve $@
+
 .PHONY: tests
-tests: $(BUILD)/stubsieve $(UNIT_TESTS) $(KERNEL_TESTS) $(TEST_TOOLS) $(FUZZ_PROGRAMS)
+tests: $(BUILD)/stubsieve $(NEXT_VERSION) $(UNIT_TESTS) $(KERNEL_TESTS) $(TEST_TOOLS) $(FUZZ_PROGRAMS)
 
 .PHONY: unit
 unit: $(UNIT_TESTS)

@@ -12,7 +12,8 @@
 
 /*
  * To be raised with every change of what a map's keys and values mean, the order of reasons.def among them.
- * The maps are pinned under names that end in it, so programs of two versions never share a map.
+ * The maps are pinned as NAME-VERSION, so programs of two versions never share a map. What has been counted is carried
+ * from one version to the other, up and down; see struct sieve_counter_name.
  */
 #define SIEVE_ABI_VERSION 4
 
@@ -75,6 +76,39 @@ enum sieve_response {
 #define SIEVE_COUNTER_REMOVED 72
 #define SIEVE_COUNTER_RESPONSE 74
 #define SIEVE_COUNTERS 106
+
+/*
+ * What versions tell each other. **None of this ever changes, whatever SIEVE_ABI_VERSION is**: that the maps are pinned as
+ * NAME-VERSION after their own names, that `counters` is a per-CPU array of __u64 and `heartbeat` begins with the stamp,
+ * the names of the programs, and the three maps below, which user space alone reads and writes.
+ *
+ * Map `counter_names` (array): what the entry of `counters` with the same index counts: "passed_" and the name of the
+ * reason, "response_" and that of the response, "answered_a", "removed_aaaa" and so on; "" if it is not used. Zeros
+ * follow the text. A name keeps its meaning for ever.
+ *
+ * Map `carried` (hash, pinned without a version): key struct sieve_counter_name, what other versions counted under this
+ * name, also under names that this one does not know. A counter's value is the sum of both maps. `source` is the id of
+ * the map `counters` that was added last, and `taken` how much of it is in the total: what is added twice counts once.
+ *
+ * Map `instance` (array of one, not pinned, bound to every program): whose programs these are. Links whose pins are
+ * gone are found again by it.
+ */
+#define SIEVE_COUNTER_NAME_MAX 32
+struct sieve_counter_name {
+	char text[SIEVE_COUNTER_NAME_MAX];
+};
+
+struct sieve_carried {
+	__u64 total;
+	__u64 taken;
+	__u32 source; /* 0: none */
+	__u32 reserved;
+};
+#define SIEVE_CARRIED_MAX 1024
+
+struct sieve_instance {
+	char pin_dir[4096]; /* without a slash at the end, and zeros behind it */
+};
 
 /* What the controller says about the queries for one family in one network namespace. */
 enum sieve_connectivity {
@@ -218,6 +252,9 @@ struct sieve_policy {
 
 _Static_assert(SIEVE_REASONS <= SIEVE_COUNTER_ANSWERED, "reasons overlap the other counters");
 _Static_assert(SIEVE_COUNTER_RESPONSE + SIEVE_RESPONSES <= SIEVE_COUNTERS, "responses overlap what follows");
+_Static_assert(sizeof(struct sieve_counter_name) == 32, "for ever: counter_names");
+_Static_assert(sizeof(struct sieve_carried) == 24, "for ever: carried");
+_Static_assert(sizeof(struct sieve_instance) == 4096, "for ever: instance");
 _Static_assert(sizeof(struct sieve_netns) == 32, "map layout: netns");
 _Static_assert(sizeof(struct sieve_prefix) == 28, "map layout: coverage");
 _Static_assert(sizeof(struct sieve_heartbeat) == 24, "map layout: heartbeat");

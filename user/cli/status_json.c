@@ -2,11 +2,13 @@
 #include "status_json.h"
 
 #include <limits.h>
+#include <string.h>
 
 #include "capability.h"
 #include "clock.h"
 #include "configuration.h"
 #include "connectivity_json.h"
+#include "counter.h"
 #include "netns.h"
 #include "privilege.h"
 #include "ramp_json.h"
@@ -98,6 +100,31 @@ static json_t *counters_json(const uint64_t counters[SIEVE_COUNTERS])
 	}
 	set(object, "passed", passed);
 	return object;
+}
+
+static void add_to(json_t *object, const char *key, uint64_t value)
+{
+	json_int_t before = json_integer_value(json_object_get(object, key));
+
+	set(object, key, json_integer(before + (json_int_t)value));
+}
+
+/* What another version counted: under its own names, and in the sums. */
+static void add_unknown(const char *name, uint64_t value, void *data)
+{
+	json_t *status = data, *counters = json_object_get(status, "counters"), *others = json_object_get(status, "responses");
+	const size_t passed = strlen(COUNTER_PASSED), response = strlen(COUNTER_RESPONSE);
+
+	if (strncmp(name, COUNTER_RESPONSE, response) == 0) {
+		add_to(json_object_get(others, "passed"), name + response, value);
+		add_to(others, "responses", value);
+		return;
+	}
+	if (strncmp(name, COUNTER_PASSED, passed) == 0)
+		add_to(json_object_get(counters, "passed"), name + passed, value);
+	else
+		add_to(counters, name, value);
+	add_to(counters, "queries", value);
 }
 
 static json_t *interfaces_json(const struct attachments *attachments)
@@ -323,6 +350,7 @@ json_t *status_json(struct controller *controller)
 	set(object, "counters", counters_json(counters));
 	if (controller->filter->config->results == CONFIG_RESULTS_COVERED)
 		set(object, "responses", responses_json(counters));
+	programs_each_unknown_counter(controller->filter->programs, add_unknown, object);
 	set(object, "sandbox", sandbox_json());
 	set(object, "config", configuration_json(controller->filter->config));
 	return object;

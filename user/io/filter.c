@@ -23,6 +23,9 @@
 
 #define EVENTS_MAX 64
 
+/* So long after the last program of another version was replaced or unpinned the kernel has detached it. */
+#define SUCCEED_AFTER_NS CLOCK_SECOND_NS
+
 /* The directory is made with the first name; every beat looks for it. */
 static void watch_names(int watch_fd)
 {
@@ -266,6 +269,17 @@ uint64_t filter_beat_interval(const struct filter *filter)
 	return beat_interval_ns(filter->config->fail_open_after_ns);
 }
 
+/* Of an earlier version's maps only what it counted matters now. What fails is tried again with the next beat. */
+static void succeed(struct filter *filter, uint64_t now)
+{
+	struct error error;
+
+	if (!filter->succeed_at || now < filter->succeed_at)
+		return;
+	if (programs_succeed(filter->programs, filter->config->pin_dir, &error) == 0)
+		filter->succeed_at = 0;
+}
+
 void filter_beat(struct filter *filter, uint64_t now)
 {
 	programs_beat(filter->programs, now);
@@ -274,6 +288,7 @@ void filter_beat(struct filter *filter, uint64_t now)
 		namespaces_scan(&filter->namespaces);
 	namespaces_check_members(&filter->namespaces);
 	server_turns_beat(&filter->namespaces);
+	succeed(filter, now);
 }
 
 /* A cgroup or a name of a namespace came or went; which one does not matter. */
@@ -311,6 +326,7 @@ void filter_work(struct filter *filter)
 	if (filter->is_tidy || !namespaces_are_attached(&filter->namespaces))
 		return;
 	filter->is_tidy = true;
+	filter->succeed_at = clock_monotonic_ns() + SUCCEED_AFTER_NS;
 	if (tidy(filter, &error) < 0)
 		fprintf(stderr, "stubsieve: %s\n", error.text);
 }

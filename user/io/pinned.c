@@ -2,13 +2,14 @@
 #include "pinned.h"
 
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 
+#include "carry.h"
 #include "cleanup.h"
+#include "map_pins.h"
+#include "pins.h"
 
 /* Returns its fd; what it was made for by somebody else is not read. */
 static int open_map(const char *pin_dir, const char *name, enum bpf_map_type type, uint32_t value_size, uint32_t entries)
@@ -30,25 +31,22 @@ static int open_map(const char *pin_dir, const char *name, enum bpf_map_type typ
 
 int pinned_counters(const char *pin_dir, uint64_t ret_counters[SIEVE_COUNTERS])
 {
-	int cpus = libbpf_num_possible_cpus();
-	_cleanup_free_ uint64_t *values = calloc(cpus > 0 ? (size_t)cpus : 1, sizeof(*values));
-	_cleanup_close_ int fd = -1;
-	uint64_t counters[SIEVE_COUNTERS] = {};
+	_cleanup_close_ int counters_fd = -1, carried_fd = -1;
+	char path[PATH_MAX];
+	struct carry carry;
+	int r;
 
-	if (cpus <= 0 || !values)
-		return cpus < 0 ? cpus : -ENOMEM;
-	fd = open_map(pin_dir, "counters", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(*values), SIEVE_COUNTERS);
-	if (fd < 0)
-		return fd;
-	for (uint32_t i = 0; i < SIEVE_COUNTERS; i++) {
-		if (bpf_map_lookup_elem(fd, &i, values) < 0)
-			return -errno;
-		for (int cpu = 0; cpu < cpus; cpu++)
-			counters[i] += values[cpu];
-	}
-	for (size_t i = 0; i < SIEVE_COUNTERS; i++)
-		ret_counters[i] = counters[i];
-	return 0;
+	counters_fd = open_map(pin_dir, "counters", BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(uint64_t), SIEVE_COUNTERS);
+	if (counters_fd < 0)
+		return counters_fd;
+	map_pins_format(path, pin_dir, "carried", SIEVE_ABI_VERSION);
+	carried_fd = pins_open(path, PINS_MAP);
+	r = carry_open(pin_dir, counters_fd, carried_fd, &carry);
+	if (r < 0)
+		return r;
+	r = carry_totals(&carry, ret_counters);
+	carry_close(&carry);
+	return r;
 }
 
 int pinned_heartbeat(const char *pin_dir, uint64_t *ret_stamp_ns)

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stubsieve/abi.h>
 
-int pinned_counters(const char *pin_dir, uint64_t ret_counters[SIEVE_COUNTERS]); /* sums over all CPUs */
+int pinned_counters(const char *pin_dir, uint64_t ret_counters[SIEVE_COUNTERS]); /* sums over all CPUs and versions */
 int pinned_heartbeat(const char *pin_dir, uint64_t *ret_stamp_ns);               /* CLOCK_MONOTONIC */
 
 #endif

@@ -9,6 +9,7 @@
 #include <linux/bpf.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -56,6 +57,31 @@ static const struct {
 uint32_t pins_attach_type(enum attach_side side)
 {
 	return sides[side].type;
+}
+
+/* A file descriptor of BPF says what it is of by the name of its file. */
+static bool is_of_kind(int fd, enum pins_kind kind)
+{
+	static const char *const words[] = { [PINS_MAP] = "bpf-map", [PINS_PROGRAM] = "bpf-prog", [PINS_LINK] = "bpf_link" };
+	char link[64], target[64] = "";
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return readlink(link, target, sizeof(target) - 1) > 0 && strstr(target, words[kind]);
+}
+
+int pins_open(const char *path, enum pins_kind kind)
+{
+	_cleanup_close_ int fd = -1;
+	struct stat status;
+
+	if (lstat(path, &status) < 0)
+		return errno == ENOTDIR ? -ENOENT : -errno;
+	if (!S_ISREG(status.st_mode))
+		return -EEXIST;
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return -errno;
+	return is_of_kind(fd, kind) ? take_fd(&fd) : -EEXIST;
 }
 
 static int get_link_info(int link_fd, struct link_info *ret_info)

@@ -30,6 +30,12 @@ struct pin {
 	uint64_t cgroup;         /* 0 for an interface */
 };
 
+/* What kind of thing is pinned. */
+enum pins_kind { PINS_MAP, PINS_PROGRAM, PINS_LINK };
+
+/* Open what is pinned there: -ENOENT if nothing is, -EEXIST if it is something else, or a symbolic link. */
+int pins_open(const char *path, enum pins_kind kind);
+
 void pins_format(char path[PATH_MAX], const char *pin_dir, const struct pin *pin);
 
 /*

@@ -3,7 +3,6 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <linux/capability.h>
@@ -15,9 +14,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "carry.h"
 #include "cleanup.h"
 #include "coverage_map.h"
 #include "hash.h"
+#include "map_pins.h"
 #include "stubsieve.skel.h"
 #include "vacancy.h"
 
@@ -26,13 +27,10 @@ struct programs {
 	struct ring_buffer *events;
 	programs_event_callback callback;
 	void *callback_data;
-	int cpus;
+	struct carry carry;
 	struct coverage_quota coverage_quota;
 	struct vacancy vacancy;
 };
-
-const char *const programs_pin_names[] = { "netns",     "cgroups",  "servers", "names",
-					    "heartbeat", "counters", "events",  "coverage", "vacant", NULL };
 
 /* What libbpf last complained of, to be quoted in an error. */
 static char complaint[256];
@@ -94,85 +92,20 @@ static int explain_load(int number, struct error *error)
 		       strerror(number), complaint);
 }
 
-static void pin_path(char path[PATH_MAX], const char *pin_dir, const char *name)
-{
-	snprintf(path, PATH_MAX, "%s/%s-%d", pin_dir, name, SIEVE_ABI_VERSION);
-}
-
-/* A map pinned by another version is let go: the programs that use it keep it until they are replaced. */
-static void unpin_unlike(const struct bpf_map *map, const char *path)
-{
-	struct bpf_map_info info = {};
-	__u32 size = sizeof(info);
-	_cleanup_close_ int fd = bpf_obj_get(path);
-
-	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &size) < 0)
-		return;
-	if (info.type != (__u32)bpf_map__type(map) || info.key_size != bpf_map__key_size(map) ||
-	    info.value_size != bpf_map__value_size(map) || info.max_entries != bpf_map__max_entries(map) ||
-	    info.map_flags != bpf_map__map_flags(map))
-		unlink(path);
-}
-
-static int set_pins(struct bpf_object *object, const char *pin_dir)
-{
-	for (size_t i = 0; programs_pin_names[i]; i++) {
-		struct bpf_map *map = bpf_object__find_map_by_name(object, programs_pin_names[i]);
-		char path[PATH_MAX];
-		int r;
-
-		pin_path(path, pin_dir, programs_pin_names[i]);
-		if (!bpf_map__autocreate(map)) {
-			unlink(path); /* programs of an earlier controller keep it until they are replaced */
-			continue;
-		}
-		unpin_unlike(map, path);
-		r = bpf_map__set_pin_path(map, path);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-/* One that shares nothing but the counters with others. */
+/* One that shares nothing but what is counted with others. */
 static int share(struct stubsieve_bpf *skeleton, const struct programs *beside)
 {
-	return bpf_map__reuse_fd(skeleton->maps.counters, bpf_map__fd(beside->skeleton->maps.counters));
-}
+	const struct stubsieve_bpf *other = beside->skeleton;
+	int r = bpf_map__reuse_fd(skeleton->maps.counters, bpf_map__fd(other->maps.counters));
 
-/* By another name first, of a version that there is not, which programs_unpin() knows as well. */
-static int pin_anew(const struct bpf_map *map, const char *path, const char *pin_dir)
-{
-	char temporary[PATH_MAX];
-	int r;
-
-	snprintf(temporary, sizeof(temporary), "%s/%s-0", pin_dir, bpf_map__name(map));
-	unlink(temporary);
-	if (bpf_obj_pin(bpf_map__fd(map), temporary) < 0)
-		return -errno;
-	if (rename(temporary, path) == 0)
-		return 0;
-	r = -errno;
-	unlink(temporary);
-	return r;
+	if (r == 0)
+		r = bpf_map__reuse_fd(skeleton->maps.counter_names, bpf_map__fd(other->maps.counter_names));
+	return r == 0 ? bpf_map__reuse_fd(skeleton->maps.carried, bpf_map__fd(other->maps.carried)) : r;
 }
 
 int programs_pin(const struct programs *programs, const char *pin_dir, struct error *error)
 {
-	for (size_t i = 0; programs_pin_names[i]; i++) {
-		const struct bpf_map *map = bpf_object__find_map_by_name(programs->skeleton->obj, programs_pin_names[i]);
-		char path[PATH_MAX];
-		int r;
-
-		pin_path(path, pin_dir, programs_pin_names[i]);
-		if (bpf_map__autocreate(map))
-			r = pin_anew(map, path, pin_dir);
-		else
-			r = unlink(path) < 0 && errno != ENOENT ? -errno : 0;
-		if (r < 0)
-			return fail(error, -r, "cannot pin %s: %s", path, strerror(-r));
-	}
-	return 0;
+	return map_pins_replace(programs->skeleton->obj, pin_dir, error);
 }
 
 /* What lets the programs pass over most names without a look into the map. */
@@ -282,15 +215,19 @@ static int take_event(void *context, void *data, size_t size)
 /* What is needed of the maps once they are there. */
 static int open_maps(struct programs *programs, const struct programs_request *request)
 {
-	programs->cpus = libbpf_num_possible_cpus();
-	if (programs->cpus < 0)
-		return programs->cpus;
+	const struct stubsieve_bpf *skeleton = programs->skeleton;
+	int r = carry_open(request->pin_dir, bpf_map__fd(skeleton->maps.counters), bpf_map__fd(skeleton->maps.carried),
+			   &programs->carry);
+
+	if (r == 0)
+		r = carry_begin(&programs->carry, bpf_map__fd(skeleton->maps.counter_names));
+	if (r < 0)
+		return r;
 	programs->events = ring_buffer__new(bpf_map__fd(programs->skeleton->maps.events), take_event, programs, NULL);
 	if (!programs->events)
 		return -errno;
 	if (request->results) {
-		int r = vacancy_open(bpf_map__fd(programs->skeleton->maps.vacant), &programs->vacancy);
-
+		r = vacancy_open(bpf_map__fd(programs->skeleton->maps.vacant), &programs->vacancy);
 		if (r < 0)
 			return r;
 	}
@@ -312,10 +249,12 @@ int programs_load(const struct programs_request *request, struct programs **ret_
 	r = choose(programs->skeleton, request);
 	if (r == 0 && request->beside)
 		r = share(programs->skeleton, request->beside);
-	else if (r == 0 && request->pin_dir)
-		r = set_pins(programs->skeleton->obj, request->pin_dir);
 	if (r < 0)
-		return fail(error, -r, "cannot use the pins in %s: %s", request->pin_dir, strerror(-r));
+		return fail(error, -r, "cannot set up the programs: %s", strerror(-r));
+	if (!request->beside && request->pin_dir)
+		r = map_pins_use(programs->skeleton->obj, request->pin_dir, error);
+	if (r < 0)
+		return r;
 	r = stubsieve_bpf__load(programs->skeleton);
 	if (r < 0)
 		return explain_load(-r, error);
@@ -332,6 +271,7 @@ void programs_free(struct programs *programs)
 	if (!programs)
 		return;
 	vacancy_close(&programs->vacancy);
+	carry_close(&programs->carry);
 	ring_buffer__free(programs->events);
 	stubsieve_bpf__destroy(programs->skeleton);
 	free(programs);
@@ -387,30 +327,31 @@ int programs_heartbeat_fd(const struct programs *programs)
 	return bpf_map__fd(programs->skeleton->maps.heartbeat);
 }
 
-/* "NAME-VERSION", of any version. */
-static bool is_pin_of_map(const char *name)
+/* What a map of ours is like stands in the object, which need not be loaded for that. */
+static int remove_pins(const char *pin_dir, bool others_only, struct error *error)
 {
-	for (size_t i = 0; programs_pin_names[i]; i++) {
-		size_t length = strlen(programs_pin_names[i]);
+	struct stubsieve_bpf *skeleton = stubsieve_bpf__open();
+	int r;
 
-		if (strncmp(name, programs_pin_names[i], length) == 0 && name[length] == '-' && name[length + 1] &&
-		    name[length + 1 + strspn(name + length + 1, "0123456789")] == '\0')
-			return true;
-	}
-	return false;
+	if (!skeleton)
+		return explain_load(errno, error);
+	r = map_pins_remove(skeleton->obj, pin_dir, others_only, error);
+	stubsieve_bpf__destroy(skeleton);
+	return r;
 }
 
 int programs_unpin(const char *pin_dir, struct error *error)
 {
-	_cleanup_closedir_ DIR *directory = opendir(pin_dir);
-	struct dirent *entry;
+	return remove_pins(pin_dir, false, error);
+}
 
-	if (!directory)
-		return errno == ENOENT ? 0 : fail(error, errno, "cannot read %s: %s", pin_dir, strerror(errno));
-	while ((entry = readdir(directory)))
-		if (is_pin_of_map(entry->d_name) && unlinkat(dirfd(directory), entry->d_name, 0) < 0 && errno != ENOENT)
-			return fail(error, errno, "cannot remove %s/%s: %s", pin_dir, entry->d_name, strerror(errno));
-	return 0;
+int programs_succeed(struct programs *programs, const char *pin_dir, struct error *error)
+{
+	int r = carry_take(&programs->carry, pin_dir);
+
+	if (r < 0)
+		return fail(error, -r, "cannot carry over what another version counted: %s", strerror(-r));
+	return remove_pins(pin_dir, true, error);
 }
 
 static int update(const struct bpf_map *map, const void *key, const void *value)
@@ -502,19 +443,12 @@ int programs_last_beat(struct programs *programs, uint64_t *ret_ns)
 
 int programs_counters(struct programs *programs, uint64_t ret_counters[SIEVE_COUNTERS])
 {
-	_cleanup_free_ uint64_t *values = calloc((size_t)programs->cpus, sizeof(*values));
-	int fd = bpf_map__fd(programs->skeleton->maps.counters);
+	return carry_totals(&programs->carry, ret_counters);
+}
 
-	if (!values)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < SIEVE_COUNTERS; i++) {
-		if (bpf_map_lookup_elem(fd, &i, values) < 0)
-			return -errno;
-		ret_counters[i] = 0;
-		for (int cpu = 0; cpu < programs->cpus; cpu++)
-			ret_counters[i] += values[cpu];
-	}
-	return 0;
+void programs_each_unknown_counter(struct programs *programs, carry_callback callback, void *data)
+{
+	carry_each_unknown(&programs->carry, callback, data);
 }
 
 int programs_generation(struct programs *programs, uint32_t *ret_inum, uint32_t ret_generation[SIEVE_FAMILIES])

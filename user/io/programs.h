@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stubsieve/abi.h>
 
+#include "carry.h"
 #include "error.h"
 #include "names.h"
 
@@ -38,8 +39,8 @@ struct programs_request {
 };
 
 /*
- * Load what the policy's action and the request need. The maps in pin_dir are taken over where their layout
- * is ours, and replaced where it is that of another version, or of another size.
+ * Load what the policy's action and the request need. Our maps in pin_dir are taken over; what only has the name of one is
+ * refused. Maps of another version stay until programs_succeed().
  */
 int programs_load(const struct programs_request *request, struct programs **ret_programs, struct error *error);
 void programs_free(struct programs *programs); /* NULL is fine; pins and attachments stay */
@@ -74,11 +75,11 @@ int programs_servers_fd(const struct programs *programs);
 /* The map `heartbeat`, for ramp.h; owned likewise. */
 int programs_heartbeat_fd(const struct programs *programs);
 
-/* Remove the pins of the maps in pin_dir, of whatever version. */
+/* Remove the pins of the maps in pin_dir, of whatever version; what is not ours stays. */
 int programs_unpin(const char *pin_dir, struct error *error);
 
-/* The maps that are pinned, if they are there, as NAME-VERSION with SIEVE_ABI_VERSION; NULL at the end. */
-extern const char *const programs_pin_names[];
+/* No program of another version is attached any more: take over what those counted, and remove the pins of their maps. */
+int programs_succeed(struct programs *programs, const char *pin_dir, struct error *error);
 
 /*
  * Publish, or withdraw, what is known of the namespace with this inode number. Of one that is withdrawn the
@@ -102,8 +103,11 @@ int programs_set_cgroups(struct programs *programs, const struct programs_cgroup
 int programs_beat(struct programs *programs, uint64_t now_ns);
 int programs_last_beat(struct programs *programs, uint64_t *ret_ns);
 
-/* Sums over all CPUs. */
+/* Sums over all CPUs, and over all versions. */
 int programs_counters(struct programs *programs, uint64_t ret_counters[SIEVE_COUNTERS]);
+
+/* What other versions counted under names that this one does not know (struct sieve_counter_name). */
+void programs_each_unknown_counter(struct programs *programs, carry_callback callback, void *data);
 
 /* The kernel's generations in the network namespace of the calling thread, and its inode number. */
 int programs_generation(struct programs *programs, uint32_t *ret_inum, uint32_t ret_generation[SIEVE_FAMILIES]);
