@@ -413,26 +413,72 @@ static void a_pin_that_is_not_ours_is_refused_by_name(void **state)
 	expect_ours_alone("lo");
 }
 
-static void a_pinned_link_to_another_device_is_replaced(void **state)
+/* Under the name of the pin of lo's link. */
+static void expect_refused(const char *what)
+{
+	char path[2 * PATH_MAX];
+	struct error error = {};
+	struct stat before, after;
+
+	format_pin(path, netns_inum(), if_nametoindex("lo"));
+	assert_int_equal(lstat(path, &before), 0);
+	if (attach_reconcile(&attachments, programs, &error) != -EEXIST || !strstr(error.text, path))
+		fail_msg("%s is not refused by name: %s", what, error.text);
+	expect_ours_alone("h1");
+	assert_int_equal(pins_sweep(pin_dir, NULL, NULL, &error), 0);
+	assert_int_equal(lstat(path, &after), 0);
+	assert_int_equal(after.st_ino, before.st_ino);
+	run("rm -r %s", path);
+}
+
+/* It holds another program at the very place, or is no link at all. */
+static void a_pin_with_hostile_contents_is_refused_by_name(void **state)
 {
 	int foreign = load_foreign(BPF_PROG_TYPE_SCHED_CLS, -1), link;
-	char path[2 * PATH_MAX];
 	__u32 ids[PROGRAMS_MAX];
+	char path[2 * PATH_MAX];
+
+	(void)state;
+	format_pin(path, netns_inum(), if_nametoindex("lo"));
+	link = bpf_link_create(foreign, (int)if_nametoindex("lo"), TCX_EGRESS, NULL);
+	assert_int_equal(bpf_obj_pin(link, path), 0);
+	expect_refused("a foreign link");
+	assert_int_equal(query_egress("lo", ids), 1);
+	assert_int_equal(ids[0], program_id(foreign));
+	close(link);
+	assert_int_equal(bpf_obj_pin(foreign, path), 0);
+	expect_refused("a program");
+	run("mkdir %s", path);
+	expect_refused("a directory");
+	run("ln -s tcx-0-0 %s", path);
+	expect_refused("a link to nowhere");
+	link = bpf_link_create(programs_egress_fd(programs), (int)if_nametoindex("lo"), TCX_INGRESS, NULL);
+	assert_int_equal(bpf_obj_pin(link, path), 0);
+	expect_refused("a link of ours to another hook");
+	close(link);
+	close(foreign);
+	reconcile();
+	expect_ours_alone("lo");
+}
+
+/* One that has lost its own, or never had any: each device has the program once, by a link with the right pin. */
+static void a_pinned_link_to_another_device_is_pinned_there(void **state)
+{
+	char path[2 * PATH_MAX];
+	int link;
 
 	(void)state;
 	/* it has a later turn than the device of the pin's name */
 	assert_true(if_nametoindex("h1") < if_nametoindex("h0"));
-	link = bpf_link_create(foreign, (int)if_nametoindex("h0"), TCX_EGRESS, NULL);
+	link = bpf_link_create(programs_egress_fd(programs), (int)if_nametoindex("h0"), TCX_EGRESS, NULL);
 	format_pin(path, netns_inum(), if_nametoindex("h1"));
 	assert_int_equal(bpf_obj_pin(link, path), 0);
 	reconcile();
 	expect_ours_alone("h1");
-	assert_int_equal(query_egress("h0", ids), 2);
-	assert_int_equal(ids[0], ours());
-	assert_int_equal(ids[1], program_id(foreign));
+	expect_ours_alone("h0");
 	assert_int_not_equal(pinned_link(if_nametoindex("h1")), id_of_link(link));
+	assert_int_equal(pinned_link(if_nametoindex("h0")), id_of_link(link));
 	close(link);
-	close(foreign);
 }
 
 static void a_link_that_cannot_be_pinned_is_not_left_attached(void **state)
@@ -754,22 +800,21 @@ static void a_cgroup_gets_the_program_once_whoever_attaches(void **state)
 
 static void a_pin_of_another_cgroups_link_is_replaced(void **state)
 {
-	int foreign = load_foreign(BPF_PROG_TYPE_CGROUP_SKB, 1), fd, other_fd, link;
+	int fd, other_fd, link;
 	char path[PATH_MAX], other_path[PATH_MAX], pin[2 * PATH_MAX];
 	struct cgroup cgroup = fresh_cgroup("", path, &fd);
 
 	(void)state;
 	fresh_cgroup("", other_path, &other_fd);
-	link = bpf_link_create(foreign, other_fd, BPF_CGROUP_INET_EGRESS, NULL);
+	link = bpf_link_create(programs_cgroup_fd(programs), other_fd, BPF_CGROUP_INET_EGRESS, NULL);
 	snprintf(pin, sizeof(pin), "%s/cgroup-%llu", pin_dir, (unsigned long long)cgroup.id);
 	assert_int_equal(bpf_obj_pin(link, pin), 0);
 	assert_false(attach_cgroup_is_live(pin_dir, cgroup.id));
 	attach_to(&cgroup, fd);
 	expect_in_cgroup(fd, ours_in_cgroups(), 0);
-	expect_in_cgroup(other_fd, program_id(foreign), 0);
+	expect_in_cgroup(other_fd, ours_in_cgroups(), 0);
 	assert_true(attach_cgroup_is_live(pin_dir, cgroup.id));
 	close(link);
-	close(foreign);
 	close(fd);
 	close(other_fd);
 }
@@ -854,7 +899,7 @@ static void a_program_that_wants_to_be_alone_is_told_of(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_COUNT(flags); i++) {
-		char path[PATH_MAX], below_path[PATH_MAX];
+		char path[PATH_MAX], below_path[PATH_MAX], named[2 * PATH_MAX];
 		struct error error = {};
 		int fd, below_fd;
 		struct cgroup cgroup = fresh_cgroup("", path, &fd);
@@ -864,9 +909,14 @@ static void a_program_that_wants_to_be_alone_is_told_of(void **state)
 		assert_int_equal(attach_cgroup(pin_dir, &cgroup, fd, programs, &error), -EPERM);
 		assert_int_equal(error.kind, ERROR_FAILED);
 		assert_non_null(strstr(error.text, cgroup.path));
-		assert_non_null(strstr(error.text, "bpftool cgroup tree"));
+		snprintf(named, sizeof(named), "the program %u (foreign) at the cgroup %s ", program_id(foreign), cgroup.path);
+		assert_non_null(strstr(error.text, named));
+		snprintf(named, sizeof(named), "bpftool cgroup detach %s cgroup_inet_egress id %u", path, program_id(foreign));
+		assert_non_null(strstr(error.text, named));
 		expect_in_cgroup(fd, program_id(foreign), 0);
 		assert_int_equal(attach_cgroup(pin_dir, &below, below_fd, programs, &error), flags[i] ? 0 : -EPERM);
+		if (!flags[i]) /* it is named where it is */
+			assert_non_null(strstr(error.text, named));
 		assert_false(attach_cgroup_is_live(pin_dir, cgroup.id));
 		close(fd);
 		close(below_fd);
@@ -909,7 +959,8 @@ int main(void)
 		WITH_VETH(a_device_that_was_made_again_meanwhile_is_attached_to),
 		WITH_VETH(a_link_that_somebody_detached_is_made_again),
 		WITH_VETH(a_pin_that_is_not_ours_is_refused_by_name),
-		WITH_VETH(a_pinned_link_to_another_device_is_replaced),
+		WITH_VETH(a_pin_with_hostile_contents_is_refused_by_name),
+		WITH_VETH(a_pinned_link_to_another_device_is_pinned_there),
 		WITH_VETH(a_link_that_cannot_be_pinned_is_not_left_attached),
 		WITH_VETH(foreign_programs_stay_and_the_order_is_as_configured),
 		WITH_VETH(links_of_another_namespace_stay_until_they_are_swept),

@@ -192,24 +192,42 @@ static void a_foreign_filter_in_our_place_is_left_alone(void **state)
 	close(foreign);
 }
 
-/* There is one place in a namespace, and no capability is needed to know our program there by its name. */
+/* The bpffs with the pins and marks is another one. */
 static void a_filter_whose_pins_are_gone_is_taken_over(void **state)
+{
+	struct programs *before = load_programs(SIEVE_ACTION_ANSWER, pin_dir);
+
+	(void)state;
+	assert_int_equal(clsact_attach(&h0, programs_egress_fd(before)), 0);
+	programs_free(before);
+	run("rm -r %s/*", pin_dir);
+	attach_ours();
+	expect_tc("h0", 1, true);
+	assert_int_equal(clsact_detach(&h0), 0);
+	expect_tc("h0", 0, true); /* whose qdisc it is was noted in what is gone */
+	run("tc qdisc del dev h0 clsact");
+}
+
+/* There is one place in a namespace. */
+static void a_filter_of_another_instance_is_left_alone(void **state)
 {
 	struct programs *other;
 	char other_dir[PATH_MAX];
+	__u32 id;
 
 	(void)state;
 	fresh_pin_dir(other_dir);
 	other = load_programs(SIEVE_ACTION_ANSWER, other_dir);
 	h0.pin_dir = other_dir;
 	assert_int_equal(clsact_attach(&h0, programs_egress_fd(other)), 0);
-	programs_free(other);
 	h0.pin_dir = pin_dir;
-	attach_ours();
-	expect_tc("h0", 1, true);
+	id = program_id(programs_egress_fd(other));
+	programs_free(other);
+	expect_untouched(id);
+	h0.pin_dir = other_dir;
 	assert_int_equal(clsact_detach(&h0), 0);
-	expect_tc("h0", 0, true); /* whose qdisc it is was noted in the other directory */
-	run("tc qdisc del dev h0 clsact");
+	expect_tc("h0", 0, false);
+	h0.pin_dir = pin_dir;
 }
 
 static void a_filter_in_a_place_beside_ours_is_left_alone(void **state)
@@ -356,6 +374,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_qdisc_that_somebody_has_come_to_use_stays, enter, leave),
 		cmocka_unit_test_setup_teardown(a_foreign_filter_in_our_place_is_left_alone, enter, leave),
 		cmocka_unit_test_setup_teardown(a_filter_whose_pins_are_gone_is_taken_over, enter, leave),
+		cmocka_unit_test_setup_teardown(a_filter_of_another_instance_is_left_alone, enter, leave),
 		cmocka_unit_test_setup_teardown(a_filter_in_a_place_beside_ours_is_left_alone, enter, leave),
 		cmocka_unit_test_setup_teardown(a_filter_of_another_kind_in_our_place_is_left_alone, enter, leave),
 		cmocka_unit_test_setup_teardown(an_ingress_qdisc_is_no_place_for_us, enter, leave),

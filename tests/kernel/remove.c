@@ -379,7 +379,7 @@ static void filters_that_are_wanted_stay(void **state)
 	attach_everywhere();
 	marks = count_entries(places[1].inum);
 	attach_as(&wanted.attachments, places[1].inum, 0);
-	assert_int_equal(remove_clsact(pin_dir, keep_one, &wanted, &error), 0);
+	assert_int_equal(remove_clsact(pin_dir, false, keep_one, &wanted, &error), 0);
 	assert_int_equal(wanted.asked, 4); /* once for each */
 	assert_int_equal(netns_of(0), home);
 	expect_programs("but for the gateway's", places[1].inum, OURS - 1);
@@ -404,7 +404,7 @@ static void a_namespace_that_cannot_be_entered_is_told_of_and_not_forgotten(void
 	attach_in(home);
 	attach_in(places[0].inum);
 	set_capability(CAP_SYS_ADMIN, false);
-	assert_int_equal(remove_clsact(pin_dir, NULL, NULL, &error), -EPERM);
+	assert_int_equal(remove_clsact(pin_dir, false, NULL, NULL, &error), -EPERM);
 	assert_int_equal(error.kind, ERROR_PRIVILEGE);
 	if (!strstr(error.text, "clsact") || !strstr(error.text, "cannot enter"))
 		fail_msg("%s", error.text);
@@ -499,7 +499,7 @@ static void nothing_there_is_no_error(void **state)
 
 	(void)state;
 	assert_int_equal(remove_leftovers(SANDBOX_BPFFS "/not-there", &error), 0);
-	assert_int_equal(remove_clsact(SANDBOX_BPFFS "/not-there", keep_one, &wanted, &error), 0);
+	assert_int_equal(remove_clsact(SANDBOX_BPFFS "/not-there", false, keep_one, &wanted, &error), 0);
 	assert_int_equal(wanted.asked, 0);
 	/* what is not on a bpffs is none of ours */
 	assert_int_equal(mkdir(SANDBOX "/plain", 0700), 0);

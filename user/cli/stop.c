@@ -63,9 +63,10 @@ static int stop(const struct config *config)
 	struct error error;
 	int r;
 
-	if (is_nothing_there(config)) {
-		scope_remove_exec(config->run_dir); /* a command may have run in it when the rest was removed */
-		return EXIT_DONE;
+	if (is_nothing_there(config)) { /* a bpffs can be gone, and links of ours live; or a command have run in its cgroup */
+		r = remove_leftovers(config->pin_dir, &error);
+		scope_remove_exec(config->run_dir);
+		return r < 0 ? complain_error(&error) : EXIT_DONE;
 	}
 	ask_to_stop(config);
 	r = instance_take_over(config->run_dir, &lock_fd, &error);

@@ -15,6 +15,7 @@
 #include "clsact.h"
 #include "cleanup.h"
 #include "clock.h"
+#include "orphans.h"
 
 /* Linux 6.6; older UAPI headers do not have them. */
 #define FLAG_BEFORE (1U << 3)
@@ -80,6 +81,8 @@ static int attach_tcx(const struct attachments *attachments, uint32_t ifindex, e
 
 	pins_format(path, attachments->pin_dir, &pin);
 	fd = pins_adopt(path, &pin, program);
+	if (fd == -ENOENT)
+		fd = orphans_adopt(attachments->pin_dir, &pin, -1, program);
 	if (fd >= 0 || fd == -EEXIST)
 		return fd;
 	fd = bpf_link_create(program, (int)ifindex, (enum bpf_attach_type)pins_attach_type(side), &options);
@@ -292,6 +295,20 @@ int attach_reconcile(struct attachments *attachments, const struct programs *pro
 		if (!attachments->entries[i].is_there)
 			drop_entry(attachments, &attachments->entries[i]);
 	return first == 0 && is_over ? -EAGAIN : first;
+}
+
+void attach_pin_again(const struct attachments *attachments)
+{
+	for (size_t i = 0; i < attachments->count * ATTACH_SIDES; i++) {
+		const struct attached *entry = &attachments->entries[i / ATTACH_SIDES];
+		enum attach_side side = i % ATTACH_SIDES;
+		const struct pin pin = pin_of(attachments, entry->link.ifindex, side);
+		char path[PATH_MAX];
+
+		pins_format(path, attachments->pin_dir, &pin);
+		if (entry->side[side].hook == ATTACH_TCX && entry->side[side].link_fd >= 0)
+			bpf_obj_pin(entry->side[side].link_fd, path);
+	}
 }
 
 bool attached_anywhere(const struct attached *entry)

@@ -69,6 +69,9 @@ bool attach_has_tcx(const struct programs *programs);
  */
 int attach_reconcile(struct attachments *attachments, const struct programs *programs, struct error *error);
 
+/* Pin again what is held open; what is not is found without a pin by the next attach_reconcile(). */
+void attach_pin_again(const struct attachments *attachments);
+
 /* Is this pin's link one of these? */
 bool attach_holds(struct attachments *attachments, const struct pin *pin);
 
@@ -87,6 +90,9 @@ int attach_sensor(int cgroup_fd, const struct programs *programs);
 /* Attach the cgroup program, or replace it where an earlier controller pinned its link. */
 int attach_cgroup(const char *pin_dir, const struct cgroup *cgroup, int cgroup_fd, const struct programs *programs,
 		  struct error *error);
+
+/* The kernel denied it: name the program that wants to be alone, and the cure. -EPERM. */
+int attach_explain_denied(const struct cgroup *cgroup, uint32_t attach_type, const char *what, struct error *error);
 
 /* Detach and unpin it; the cgroup may be gone. */
 void attach_forget_cgroup(const char *pin_dir, uint64_t id);

@@ -361,9 +361,11 @@ static int take_source(struct carry *carry, const char *pin_dir, const struct ca
 	char path[PATH_MAX];
 	int r = 0;
 
+	map_pins_format(path, pin_dir, "counters", source->version);
+	if (access(path, F_OK) < 0) /* another one has done it */
+		return 0;
 	for (uint32_t i = 0; r == 0 && i < source->count; i++)
 		r = take_counter(carry, source, i);
-	map_pins_format(path, pin_dir, "counters", source->version);
 	if (r == 0 && unlink(path) < 0 && errno != ENOENT)
 		r = -errno;
 	return r;

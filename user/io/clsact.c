@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "identity.h"
 #include "netlink.h"
 
 /* Our place among the filters of a qdisc; any other would do. */
@@ -49,6 +50,7 @@ struct filters {
 	unsigned int count;
 	bool is_taken; /* there is one in our place */
 	bool is_ours;  /* ... and it has our program's name */
+	uint32_t program; /* its id, if it is told */
 };
 
 /* libbpf calls a filter "PROGRAM:[ID]". The name needs no capability, as the program's map ids would. */
@@ -59,6 +61,8 @@ static int take_option(const struct nlattr *attribute, void *data)
 	if (mnl_attr_get_type(attribute) == TCA_BPF_NAME && mnl_attr_validate(attribute, MNL_TYPE_STRING) == 0 &&
 	    strncmp(mnl_attr_get_str(attribute), filters->side->program, strlen(filters->side->program)) == 0)
 		filters->is_ours = true;
+	if (mnl_attr_get_type(attribute) == TCA_BPF_ID && mnl_attr_validate(attribute, MNL_TYPE_U32) == 0)
+		filters->program = mnl_attr_get_u32(attribute);
 	return MNL_CB_OK;
 }
 
@@ -115,7 +119,9 @@ static int find_filter(const struct clsact *clsact)
 		return r;
 	if (!filters.is_taken)
 		return 0;
-	return filters.is_ours ? 1 : -EBUSY;
+	if (!filters.is_ours || identity_of_program(filters.program, clsact->pin_dir).kind == IDENTITY_OTHER)
+		return -EBUSY;
+	return 1;
 }
 
 /*

@@ -16,6 +16,7 @@
 #include "commands.h"
 #include "instance.h"
 #include "mounts.h"
+#include "orphans.h"
 #include "privilege.h"
 #include "ramp.h"
 #include "remove.h"
@@ -34,20 +35,24 @@ static int take_pin_dir(const struct config *config, int *ret_pin_lock, struct e
 	if (r == 0)
 		r = mounts_lock_pin_dir(config->pin_dir, ret_pin_lock, error);
 	if (r == 0)
+		r = orphans_check(config->pin_dir, error);
+	if (r == 0)
 		r = instance_note_pin_dir(config->run_dir, config->pin_dir, error);
 	return r;
 }
 
 /* Everything is known and published before the first program sees a packet. */
-static int set_up(struct controller *controller, struct config *config, int *ret_pin_lock, struct error *error)
+static int set_up(struct controller *controller, struct config *config, struct error *error)
 {
 	int r;
 
 	controller->started_ns = clock_monotonic_ns();
 	controller->reload.loaded_at = time(NULL);
 	r = filter_open(config, &controller->filter, error);
-	if (r == 0)
-		r = take_pin_dir(controller->filter->config, ret_pin_lock, error);
+	if (r < 0)
+		return r;
+	controller->filter->is_fresh = access(controller->filter->config->pin_dir, F_OK) < 0;
+	r = take_pin_dir(controller->filter->config, &controller->pin_lock, error);
 	if (r == 0)
 		r = filter_load(controller->filter, NULL, error);
 	return r < 0 ? r : filter_attach(controller->filter, error);
@@ -76,6 +81,20 @@ static char *make_metrics(void *data)
 	return controller->answer("metrics", controller, controller->data);
 }
 
+static void watch_pins(struct controller *controller)
+{
+	struct repin *repin = &controller->repin;
+
+	if (controller->reload.next) /* it pins its own */
+		return;
+	repin->pin_dir = controller->filter->config->pin_dir;
+	repin->lock_fd = &controller->pin_lock;
+	repin->programs = controller->filter->programs;
+	repin->scope = &controller->filter->scope;
+	repin->namespaces = &controller->filter->namespaces;
+	repin_watch(repin);
+}
+
 /* While another filter attaches, that one alone looks at what changed. */
 static void beat(struct controller *controller, uint64_t now)
 {
@@ -86,6 +105,7 @@ static void beat(struct controller *controller, uint64_t now)
 		programs_beat(controller->filter->programs, now);
 	else
 		filter_beat(controller->filter, now);
+	watch_pins(controller);
 	textfile_beat(&controller->metrics, controller->filter->config->metrics_textfile, now, make_metrics, controller);
 	if (reload->next) {
 		filter_beat(reload->next, now);
@@ -265,7 +285,7 @@ static int remove_filter(const char *run_dir, const char *pin_dir, struct error 
 
 int controller_run(struct controller *controller, struct config *config, struct error *error)
 {
-	_cleanup_close_ int lock_fd = -1, pin_lock = -1, signal_fd = -1;
+	_cleanup_close_ int lock_fd = -1, signal_fd = -1;
 	char run_dir[CONFIG_PATH_MAX], pin_dir[CONFIG_PATH_MAX];
 	bool remove;
 	int r;
@@ -273,7 +293,7 @@ int controller_run(struct controller *controller, struct config *config, struct 
 	memcpy(run_dir, config->run_dir, sizeof(run_dir));
 	memcpy(pin_dir, config->pin_dir, sizeof(pin_dir));
 	controller->pid = getpid();
-	controller->epoll_fd = -1;
+	controller->epoll_fd = controller->pin_lock = -1;
 	raise_file_limit();
 	r = instance_lock(run_dir, &lock_fd, error);
 	if (r == 0)
@@ -281,7 +301,7 @@ int controller_run(struct controller *controller, struct config *config, struct 
 	if (r < 0)
 		config_delete(config);
 	if (r == 0)
-		r = set_up(controller, config, &pin_lock, error);
+		r = set_up(controller, config, error);
 	if (r == 0)
 		r = run(controller, signal_fd, error);
 	remove = r == 0 && controller->is_to_remove;
@@ -292,7 +312,10 @@ int controller_run(struct controller *controller, struct config *config, struct 
 	cleanup_close(&controller->epoll_fd);
 	if (remove)
 		textfile_remove(&controller->metrics);
-	return remove ? remove_filter(run_dir, pin_dir, error) : r;
+	if (remove)
+		r = remove_filter(run_dir, pin_dir, error);
+	cleanup_close(&controller->pin_lock);
+	return r;
 }
 
 int controller_ramp(struct controller *controller, uint64_t ramp_ns)

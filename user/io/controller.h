@@ -11,6 +11,7 @@
 #include "error.h"
 #include "filter.h"
 #include "reload.h"
+#include "repin.h"
 #include "textfile.h"
 
 struct controller;
@@ -43,6 +44,8 @@ struct controller {
 	struct filter *filter; /* in force */
 	struct reload reload;
 	struct textfile metrics;
+	int pin_lock; /* of pin_dir; -1: not taken */
+	struct repin repin;
 	int epoll_fd;
 	pid_t pid;
 	uint64_t started_ns;    /* CLOCK_MONOTONIC */

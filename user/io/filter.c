@@ -17,6 +17,7 @@
 #include "heap.h"
 #include "machine_id.h"
 #include "netns.h"
+#include "orphans.h"
 #include "ramp.h"
 #include "remove.h"
 #include "server_turns.h"
@@ -232,15 +233,18 @@ static int tidy(struct filter *filter, struct error *error)
 {
 	const char *pin_dir = filter->config->pin_dir;
 	struct follower *own = namespaces_find(&filter->namespaces, filter->namespaces.own);
+	uint32_t ids[PROGRAMS_COUNT];
+	size_t orphans;
 	int r;
 
 	r = pins_sweep(pin_dir, keep_wanted, filter, error);
 	if (r == 0)
 		r = attach_remove_clsact(pin_dir, &own->namespace.attachments, error);
 	if (r == 0)
-		r = remove_clsact(pin_dir, kept_in, filter, error);
+		r = remove_clsact(pin_dir, filter->is_fresh, kept_in, filter, error);
 	if (r < 0)
 		return r;
+	orphans_detach(pin_dir, ids, programs_ids(filter->programs, ids), &orphans);
 	r = scope_publish(&filter->scope, false);
 	if (r == 0)
 		r = programs_forget_other_netns(filter->programs, is_followed, filter);

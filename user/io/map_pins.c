@@ -118,6 +118,22 @@ int map_pins_use(struct bpf_object *object, const char *pin_dir, struct error *e
 	return r;
 }
 
+bool map_pins_are_there(struct bpf_object *object, const char *pin_dir)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, object) {
+		char path[PATH_MAX];
+
+		if (!is_one_of_ours(map) || !bpf_map__autocreate(map))
+			continue;
+		map_pins_format(path, pin_dir, bpf_map__name(map), SIEVE_ABI_VERSION);
+		if (access(path, F_OK) < 0)
+			return false;
+	}
+	return true;
+}
+
 int map_pins_again(struct bpf_object *object, const char *pin_dir)
 {
 	struct bpf_map *map;

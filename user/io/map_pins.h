@@ -28,6 +28,9 @@ int map_pins_version(const char *pin, const char *name);
  */
 int map_pins_use(struct bpf_object *object, const char *pin_dir, struct error *error);
 
+/* Are all of them pinned there still? A quick look. */
+bool map_pins_are_there(struct bpf_object *object, const char *pin_dir);
+
 /* A bpffs came in the place of the one with our pins: pin the maps of the loaded object there. 0 or -errno. */
 int map_pins_again(struct bpf_object *object, const char *pin_dir);
 

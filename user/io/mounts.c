@@ -248,22 +248,74 @@ static int check_parent(const char *path, struct error *error)
 		       parent);
 }
 
-int mounts_make_pin_dir(const char *path, struct error *error)
+/*
+ * Could somebody else than root put another directory in the place of this one? In one with the sticky bit nobody removes
+ * or renames what is not theirs.
+ */
+static int check_component(const char *path, const char *pin_dir, struct error *error)
 {
 	struct stat status;
-	int r;
 
-	r = check_parent(path, error);
+	if (lstat(path, &status) < 0)
+		return errno == ENOENT ? 0 : fail(error, errno, "cannot look at %s: %s", path, strerror(errno));
+	if (S_ISLNK(status.st_mode))
+		return fail_as(error, ERROR_FAILED, EPERM, "%s, in pin-dir %s, is a symbolic link; name the directory itself with --pin-dir",
+			       path, pin_dir);
+	if (status.st_uid != 0)
+		return fail_as(error, ERROR_FAILED, EPERM, "%s, in pin-dir %s, belongs to the user %u; name a directory below root's alone with --pin-dir",
+			       path, pin_dir, status.st_uid);
+	if ((status.st_mode & 022) && !(status.st_mode & S_ISVTX))
+		return fail_as(error, ERROR_FAILED, EPERM, "%s, in pin-dir %s, can be written to by others than root (mode %03o); chmod go-w %s, or name another with --pin-dir",
+			       path, pin_dir, status.st_mode & 0777, path);
+	return 0;
+}
+
+/* Each directory above the last one. */
+static int check_components(const char *path, struct error *error)
+{
+	char above[PATH_MAX];
+	int r = 0;
+
+	for (const char *slash = strchr(path + 1, '/'); r == 0 && slash; slash = strchr(slash + 1, '/')) {
+		snprintf(above, sizeof(above), "%.*s", (int)(slash - path), path);
+		r = check_component(above, path, error);
+	}
+	return r;
+}
+
+/* Ours, as nobody else can have made it. */
+static int check_own(const char *path, struct error *error)
+{
+	static const char cure[] = "remove it, or name another with --pin-dir";
+	struct stat status;
+
+	if (lstat(path, &status) < 0)
+		return fail(error, errno, "cannot look at %s: %s", path, strerror(errno));
+	if (!S_ISDIR(status.st_mode))
+		return fail_as(error, ERROR_FAILED, EPERM, "%s is not a directory; %s", path, cure);
+	if (status.st_uid != 0)
+		return fail_as(error, ERROR_FAILED, EPERM,
+			       "%s belongs to the user %u, so it is not a directory that only root may enter; %s", path,
+			       status.st_uid, cure);
+	if (status.st_mode & 077)
+		return fail_as(error, ERROR_FAILED, EPERM, "%s is not a directory that only root may enter (mode %03o); %s",
+			       path, status.st_mode & 0777, cure);
+	return 0;
+}
+
+int mounts_make_pin_dir(const char *path, struct error *error)
+{
+	int r = check_components(path, error);
+
+	if (r == 0)
+		r = check_parent(path, error);
 	if (r < 0)
 		return r;
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
 		return fail(error, errno, "cannot make %s: %s", path, strerror(errno));
-	if (lstat(path, &status) < 0)
-		return fail(error, errno, "cannot look at %s: %s", path, strerror(errno));
-	if (!S_ISDIR(status.st_mode) || status.st_uid != 0 || (status.st_mode & 077))
-		return fail_as(error, ERROR_FAILED, EPERM,
-			       "%s is not a directory that only root may enter; remove it, or name another with --pin-dir",
-			       path);
+	r = check_own(path, error);
+	if (r < 0)
+		return r;
 	if (!mounts_is_bpffs(path))
 		return fail_as(error, ERROR_USAGE, EINVAL, "pin-dir %s is not on a bpffs", path);
 	return 0;
@@ -280,4 +332,11 @@ int mounts_lock_pin_dir(const char *path, int *ret_fd, struct error *error)
 			       "another controller pins in %s; stop it by its own --run-dir, or use another --pin-dir", path);
 	*ret_fd = take_fd(&fd);
 	return 0;
+}
+
+bool mounts_is_at(int fd, const char *path)
+{
+	struct stat ours, there;
+
+	return fstat(fd, &ours) == 0 && lstat(path, &there) == 0 && ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
 }

@@ -57,4 +57,7 @@ int mounts_make_pin_dir(const char *path, struct error *error);
  */
 int mounts_lock_pin_dir(const char *path, int *ret_fd, struct error *error);
 
+/* Is this what the path leads to? Not if its file system was unmounted, or something was mounted over it. */
+bool mounts_is_at(int fd, const char *path);
+
 #endif

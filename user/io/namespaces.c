@@ -725,3 +725,14 @@ bool namespaces_want(const struct namespaces *namespaces, const struct pin *pin)
 
 	return follower && attach_holds(&follower->namespace.attachments, pin);
 }
+
+void namespaces_pin_again(struct namespaces *namespaces)
+{
+	for (size_t i = 0; i < namespaces->count; i++) {
+		struct namespace *namespace = &namespaces->followers[i]->namespace;
+
+		attach_pin_again(&namespace->attachments);
+		namespace->links_changed = true;
+		namespace_trigger(namespace, clock_monotonic_ns());
+	}
+}

@@ -127,6 +127,9 @@ void namespaces_check_members(struct namespaces *namespaces);
 void namespaces_work(struct namespaces *namespaces);
 uint64_t namespaces_due(const struct namespaces *namespaces, uint64_t now);
 
+/* The directory of the pins is another one: pin again, and look at all attachments anew. */
+void namespaces_pin_again(struct namespaces *namespaces);
+
 /* NULL: it is not followed. */
 struct follower *namespaces_find(const struct namespaces *namespaces, uint32_t inum);
 

@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <linux/bpf.h>
@@ -14,32 +15,9 @@
 
 #include "cleanup.h"
 #include "clock.h"
-
-/* Linux 6.6; older UAPI headers do not have them. */
-#define ATTACH_TYPE_TCX_INGRESS 46
-#define ATTACH_TYPE_TCX_EGRESS 47
-#define LINK_TYPE_TCX 11
-
-#define PROGRAMS_MAX 64 /* at one hook: the kernel's own limit (BPF_MPROG_MAX) */
-
-/* struct bpf_link_info of Linux 6.6, as far as it is read: the older headers lack `tcx`. */
-struct link_info {
-	__u32 type;
-	__u32 id;
-	__u32 prog_id;
-	__u32 padding;
-	union {
-		struct {
-			__u32 ifindex; /* 0: the device is gone */
-			__u32 attach_type;
-		} tcx;
-		struct {
-			__u64 cgroup_id; /* 0: the cgroup is gone */
-			__u32 attach_type;
-		} cgroup;
-		char room[112]; /* more than any kernel fills */
-	};
-};
+#include "hooks.h"
+#include "identity.h"
+#include "link_info.h"
 
 /* To detach can take 20 ms; thousands of links are left to the kernel, which does it after we have gone. */
 #define DETACH_NS (3 * CLOCK_SECOND_NS)
@@ -47,26 +25,33 @@ struct link_info {
 /* How the pins of each side of an interface are called, and how it is attached to. */
 static const struct {
 	const char *pin; /* how its pins' names begin */
-	uint32_t type;   /* enum bpf_attach_type */
+	const char *program;
+	uint32_t type; /* enum bpf_attach_type */
 } sides[ATTACH_SIDES] = {
-	[ATTACH_EGRESS] = { "tcx", ATTACH_TYPE_TCX_EGRESS },
-	[ATTACH_GATEWAY] = { "gateway", ATTACH_TYPE_TCX_INGRESS },
-	[ATTACH_RESULTS] = { "results", ATTACH_TYPE_TCX_INGRESS },
+	[ATTACH_EGRESS] = { "tcx", "sieve_egress", LINK_ATTACH_TCX_EGRESS },
+	[ATTACH_GATEWAY] = { "gateway", "sieve_gateway", LINK_ATTACH_TCX_INGRESS },
+	[ATTACH_RESULTS] = { "results", "sieve_results", LINK_ATTACH_TCX_INGRESS },
 };
+
+#define CGROUP_PROGRAM "sieve_cgroup"
 
 uint32_t pins_attach_type(enum attach_side side)
 {
 	return sides[side].type;
 }
 
-/* A file descriptor of BPF says what it is of by the name of its file. */
+/* A file descriptor of BPF says what it is of by the name of its file: anon_inode:bpf-map, bpf-prog, bpf_link, bpf-link. */
 static bool is_of_kind(int fd, enum pins_kind kind)
 {
-	static const char *const words[] = { [PINS_MAP] = "bpf-map", [PINS_PROGRAM] = "bpf-prog", [PINS_LINK] = "bpf_link" };
+	static const char *const words[] = { [PINS_MAP] = "map", [PINS_PROGRAM] = "prog", [PINS_LINK] = "link" };
 	char link[64], target[64] = "";
+	const char *name;
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	return readlink(link, target, sizeof(target) - 1) > 0 && strstr(target, words[kind]);
+	if (readlink(link, target, sizeof(target) - 1) <= 0)
+		return false;
+	name = strstr(target, "bpf");
+	return name && strlen(name) > 4 && strcmp(name + 4, words[kind]) == 0;
 }
 
 int pins_open(const char *path, enum pins_kind kind)
@@ -82,14 +67,6 @@ int pins_open(const char *path, enum pins_kind kind)
 	if (fd < 0)
 		return -errno;
 	return is_of_kind(fd, kind) ? take_fd(&fd) : -EEXIST;
-}
-
-static int get_link_info(int link_fd, struct link_info *ret_info)
-{
-	__u32 size = sizeof(*ret_info);
-
-	memset(ret_info, 0, sizeof(*ret_info));
-	return bpf_obj_get_info_by_fd(link_fd, ret_info, &size) < 0 ? -errno : 0;
 }
 
 void pins_format(char path[PATH_MAX], const char *pin_dir, const struct pin *pin)
@@ -125,38 +102,51 @@ static bool parse_pin(const char *name, struct pin *ret_pin)
 	return false;
 }
 
+bool pins_is_named(uint32_t program, const struct pin *pin)
+{
+	const struct identity identity = identity_of_program(program, NULL);
+
+	if (identity.kind == IDENTITY_UNKNOWN)
+		return true;
+	return strcmp(identity.name, pin->cgroup ? CGROUP_PROGRAM : sides[pin->side].program) == 0;
+}
+
 /* Anything else under that name was not pinned by us. */
 static bool is_of_our_kind(const struct link_info *info, const struct pin *pin)
 {
-	if (pin->cgroup)
-		return info->type == BPF_LINK_TYPE_CGROUP && info->cgroup.attach_type == BPF_CGROUP_INET_EGRESS;
-	return info->type == LINK_TYPE_TCX && info->tcx.attach_type == sides[pin->side].type;
+	bool is_so = pin->cgroup ?
+			     info->type == BPF_LINK_TYPE_CGROUP && info->cgroup.attach_type == BPF_CGROUP_INET_EGRESS :
+			     info->type == LINK_TYPE_TCX && info->tcx.attach_type == sides[pin->side].type;
+
+	return is_so && pins_is_named(info->prog_id, pin);
 }
 
 /* The device can have moved to another namespace, and another one have its number here: does that have the program? */
 static bool is_at_device(const struct link_info *info, uint32_t ifindex)
 {
-	__u32 ids[PROGRAMS_MAX], count = PROGRAMS_MAX;
+	struct hook_programs programs;
+	int r;
 
 	if (info->tcx.ifindex != ifindex)
 		return false;
-	if (bpf_prog_query((int)ifindex, (enum bpf_attach_type)info->tcx.attach_type, 0, NULL, ids, &count) < 0)
-		return errno == ENOSPC; /* more than we can read */
-	for (__u32 i = 0; i < count; i++)
-		if (ids[i] == info->prog_id)
+	r = hooks_query_device(ifindex, info->tcx.attach_type, &programs);
+	if (r < 0)
+		return r == -ENOSPC; /* more than we can read */
+	for (size_t i = 0; i < programs.count; i++)
+		if (programs.programs[i] == info->prog_id)
 			return true;
 	return false;
 }
 
 int pins_adopt(const char *path, const struct pin *pin, int program)
 {
-	_cleanup_close_ int fd = bpf_obj_get(path);
+	_cleanup_close_ int fd = pins_open(path, PINS_LINK);
 	struct link_info info;
 	bool is_live;
 
 	if (fd < 0)
-		return -errno;
-	if (get_link_info(fd, &info) < 0)
+		return fd;
+	if (link_info_get(fd, &info) < 0)
 		return -EINVAL;
 	if (!is_of_our_kind(&info, pin))
 		return -EEXIST;
@@ -184,12 +174,12 @@ int pins_pin(int fd, const char *path)
 
 int pins_remove(const char *path, const struct pin *pin, bool at_once, struct error *error)
 {
-	_cleanup_close_ int fd = bpf_obj_get(path);
+	_cleanup_close_ int fd = pins_open(path, PINS_LINK);
 	struct link_info info;
 
-	if (fd < 0 && errno != ENOENT)
+	if (fd < 0 && fd != -ENOENT)
 		return 0;
-	if (fd >= 0 && (get_link_info(fd, &info) < 0 || !is_of_our_kind(&info, pin)))
+	if (fd >= 0 && (link_info_get(fd, &info) < 0 || !is_of_our_kind(&info, pin)))
 		return 0;
 	if (fd >= 0 && at_once)
 		bpf_link_detach(fd); /* not when the kernel comes to it, after the last reference has gone */
@@ -221,16 +211,72 @@ int pins_sweep(const char *pin_dir, pins_keep keep, void *data, struct error *er
 	return 0;
 }
 
+static void forget_at(const char *path, uint32_t link_id)
+{
+	_cleanup_close_ int fd = pins_open(path, PINS_LINK);
+	struct link_info info;
+
+	if (fd >= 0 && link_info_get(fd, &info) == 0 && info.id == link_id)
+		unlink(path);
+}
+
+void pins_forget(const char *pin_dir, int link_fd)
+{
+	_cleanup_closedir_ DIR *directory = opendir(pin_dir);
+	struct dirent *entry;
+	struct link_info info;
+
+	if (!directory || link_info_get(link_fd, &info) < 0)
+		return;
+	while ((entry = readdir(directory))) {
+		struct pin pin;
+		char path[PATH_MAX];
+
+		if (!parse_pin(entry->d_name, &pin))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", pin_dir, entry->d_name);
+		forget_at(path, info.id);
+	}
+}
+
+/* A mark, or a pin of whatever kind. */
+static void move_entry(const char *from, const char *to, bool is_directory)
+{
+	_cleanup_close_ int fd = is_directory ? -1 : bpf_obj_get(from);
+
+	if (is_directory)
+		mkdir(to, 0700);
+	else if (fd >= 0)
+		bpf_obj_pin(fd, to);
+}
+
+void pins_move(int from_fd, const char *pin_dir)
+{
+	int fd = openat(from_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_closedir_ DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *entry;
+
+	while (directory && (entry = readdir(directory))) {
+		char from[PATH_MAX], to[PATH_MAX];
+
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(from, sizeof(from), "/proc/self/fd/%d/%s", fd, entry->d_name);
+		snprintf(to, sizeof(to), "%s/%s", pin_dir, entry->d_name);
+		move_entry(from, to, entry->d_type == DT_DIR);
+	}
+}
+
 bool pins_is_at_device(int link_fd, uint32_t ifindex)
 {
 	struct link_info info;
 
-	return get_link_info(link_fd, &info) == 0 && is_at_device(&info, ifindex);
+	return link_info_get(link_fd, &info) == 0 && is_at_device(&info, ifindex);
 }
 
 bool pins_is_at_cgroup(int link_fd, uint64_t id)
 {
 	struct link_info info;
 
-	return get_link_info(link_fd, &info) == 0 && info.cgroup.cgroup_id == id;
+	return link_info_get(link_fd, &info) == 0 && info.cgroup.cgroup_id == id;
 }

@@ -44,6 +44,15 @@ void pins_format(char path[PATH_MAX], const char *pin_dir, const struct pin *pin
  */
 int pins_adopt(const char *path, const struct pin *pin, int program);
 
+/* Is this the program that such a link has to have? In doubt, for it takes CAP_SYS_ADMIN to look, it is. */
+bool pins_is_named(uint32_t program, const struct pin *pin);
+
+/* Unpin the link wherever it is pinned as one of ours. */
+void pins_forget(const char *pin_dir, int link_fd);
+
+/* A directory came in the place of the one that is open: pin there what is pinned in that, and make its marks. */
+void pins_move(int from_fd, const char *pin_dir);
+
 /* Pin a new link, or pass on the error in errno if `fd` is negative; if it cannot be pinned it is not left attached. */
 int pins_pin(int fd, const char *path);
 

@@ -18,6 +18,7 @@
 #include "cleanup.h"
 #include "coverage_map.h"
 #include "hash.h"
+#include "identity.h"
 #include "map_pins.h"
 #include "stubsieve.skel.h"
 #include "vacancy.h"
@@ -212,6 +213,22 @@ static int take_event(void *context, void *data, size_t size)
 	return 0;
 }
 
+/* Whose they are, for those who find them without a pin. */
+static int sign(struct programs *programs, const char *pin_dir)
+{
+	const struct sieve_instance instance = identity_instance(pin_dir);
+	int map = bpf_map__fd(programs->skeleton->maps.instance);
+	struct bpf_program *program;
+	uint32_t zero = 0;
+
+	if (bpf_map_update_elem(map, &zero, &instance, BPF_ANY) < 0)
+		return -errno;
+	bpf_object__for_each_program(program, programs->skeleton->obj)
+		if (bpf_program__fd(program) >= 0 && bpf_prog_bind_map(bpf_program__fd(program), map, NULL) < 0)
+			return -errno;
+	return 0;
+}
+
 /* What is needed of the maps once they are there. */
 static int open_maps(struct programs *programs, const struct programs_request *request)
 {
@@ -231,7 +248,8 @@ static int open_maps(struct programs *programs, const struct programs_request *r
 		if (r < 0)
 			return r;
 	}
-	return fill_names(programs, request);
+	r = sign(programs, request->pin_dir ? request->pin_dir : "");
+	return r < 0 ? r : fill_names(programs, request);
 }
 
 int programs_load(const struct programs_request *request, struct programs **ret_programs, struct error *error)
@@ -300,6 +318,32 @@ int programs_gateway_fd(const struct programs *programs)
 int programs_results_fd(const struct programs *programs)
 {
 	return bpf_program__fd(programs->skeleton->progs.sieve_results);
+}
+
+size_t programs_ids(const struct programs *programs, uint32_t ret_ids[PROGRAMS_COUNT])
+{
+	struct bpf_program *program;
+	size_t count = 0;
+
+	bpf_object__for_each_program(program, programs->skeleton->obj) {
+		struct bpf_prog_info info = {};
+		__u32 size = sizeof(info);
+
+		if (count < PROGRAMS_COUNT && bpf_program__fd(program) >= 0 &&
+		    bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size) == 0)
+			ret_ids[count++] = info.id;
+	}
+	return count;
+}
+
+bool programs_are_pinned(const struct programs *programs, const char *pin_dir)
+{
+	return map_pins_are_there(programs->skeleton->obj, pin_dir);
+}
+
+int programs_pin_again(struct programs *programs, const char *pin_dir)
+{
+	return map_pins_again(programs->skeleton->obj, pin_dir);
 }
 
 struct coverage_quota *programs_coverage_quota(struct programs *programs)

@@ -60,6 +60,15 @@ int programs_sensor_fd(const struct programs *programs);
 int programs_gateway_fd(const struct programs *programs);
 int programs_results_fd(const struct programs *programs);
 
+/* Their ids; returns how many were loaded. */
+#define PROGRAMS_COUNT 8
+size_t programs_ids(const struct programs *programs, uint32_t ret_ids[PROGRAMS_COUNT]);
+
+bool programs_are_pinned(const struct programs *programs, const char *pin_dir);
+
+/* Pin the maps in a directory that came in the place of the one with their pins. */
+int programs_pin_again(struct programs *programs, const char *pin_dir);
+
 /* The map `coverage`, for coverage_map.h; owned likewise, negative where it was not asked for. */
 int programs_coverage_fd(const struct programs *programs);
 

@@ -13,6 +13,7 @@
 #include "cleanup.h"
 #include "mounts.h"
 #include "netns.h"
+#include "orphans.h"
 #include "programs.h"
 
 /* The mark of a clsact filter or qdisc: in which namespace it is, 0 if the name is of something else. */
@@ -138,7 +139,7 @@ static int remove_each(const char *pin_dir, DIR *directory, const struct marked 
 		struct attachments *kept = keep ? keep(marked->inums[i], data) : NULL;
 		int r = remove_in(pin_dir, marked->inums[i], kept, first ? &later : error);
 
-		if (r == 0 && !kept)
+		if (r == 0 && !kept && directory)
 			remove_marks(directory, marked->inums[i]);
 		else if (first == 0)
 			first = r;
@@ -146,15 +147,38 @@ static int remove_each(const char *pin_dir, DIR *directory, const struct marked 
 	return first;
 }
 
-int remove_clsact(const char *pin_dir, remove_keep keep, void *data, struct error *error)
+/* Every namespace that a process or a name leads to. */
+static int list_all(struct marked *marked)
 {
-	_cleanup_closedir_ DIR *directory = opendir(pin_dir);
-	struct marked marked = {};
-	int r;
+	_cleanup_closedir_ DIR *directory = opendir("/proc");
+	struct netns_names names;
+	struct dirent *entry;
+	int r = 0;
 
-	if (!directory)
-		return 0; /* nothing is pinned there */
-	r = list_marked(directory, &marked);
+	while (r == 0 && directory && (entry = readdir(directory))) {
+		pid_t pid = (pid_t)atoi(entry->d_name);
+		uint32_t inum = pid > 0 ? netns_of(pid) : 0;
+
+		if (inum)
+			r = add_marked(marked, inum);
+	}
+	netns_names_read(&names);
+	for (size_t i = 0; r == 0 && i < names.count; i++)
+		r = add_marked(marked, names.entries[i].inum);
+	netns_names_free(&names);
+	return r;
+}
+
+int remove_clsact(const char *pin_dir, bool everywhere, remove_keep keep, void *data, struct error *error)
+{
+	_cleanup_closedir_ DIR *directory = mounts_is_bpffs(pin_dir) ? opendir(pin_dir) : NULL;
+	struct marked marked = {};
+	int r = 0;
+
+	if (directory)
+		r = list_marked(directory, &marked);
+	if (r == 0 && everywhere)
+		r = list_all(&marked);
 	if (r < 0)
 		fail(error, -r, "out of memory");
 	else
@@ -163,18 +187,30 @@ int remove_clsact(const char *pin_dir, remove_keep keep, void *data, struct erro
 	return r;
 }
 
+/* What is found without a pin. Who may not look for it has no reason to think that there is any. */
+static int remove_orphans(const char *pin_dir, struct error *error)
+{
+	size_t count;
+	int r = orphans_detach(pin_dir, NULL, 0, &count);
+
+	return r < 0 && r != -EPERM ? fail(error, -r, "cannot look for links without pins: %s", strerror(-r)) : 0;
+}
+
 int remove_all(const char *pin_dir, struct error *error)
 {
 	int r;
 
 	r = pins_sweep(pin_dir, NULL, NULL, error);
 	if (r == 0)
+		r = remove_orphans(pin_dir, error);
+	if (r == 0)
 		r = attach_remove_clsact(pin_dir, NULL, error); /* also those whose marks went with their bpffs */
 	if (r == 0)
 		r = programs_unpin(pin_dir, error);
 	if (r == 0)
-		r = remove_clsact(pin_dir, NULL, NULL, error);
-	rmdir(pin_dir);
+		r = remove_clsact(pin_dir, false, NULL, NULL, error);
+	if (rmdir(pin_dir) < 0 && errno == ENOTEMPTY)
+		fprintf(stderr, "stubsieve: %s stays, for what is in it is not ours\n", pin_dir);
 	return r;
 }
 
@@ -185,11 +221,18 @@ int remove_leftovers(const char *pin_dir, struct error *error)
 
 	if (access(pin_dir, F_OK) < 0 && errno == EACCES)
 		return fail(error, EACCES, "cannot look into %s: %s", pin_dir, strerror(EACCES));
-	if (!mounts_is_bpffs(pin_dir))
-		return 0; /* nothing is pinned there */
-	r = mounts_lock_pin_dir(pin_dir, &lock_fd, error);
-	if (r < 0)
-		return r;
 	programs_silence_libbpf();
-	return remove_all(pin_dir, error);
+	if (mounts_is_bpffs(pin_dir))
+		r = mounts_lock_pin_dir(pin_dir, &lock_fd, error);
+	else
+		r = 0;
+	if (r == 0)
+		r = orphans_check(pin_dir, error);
+	if (r == 0 && lock_fd >= 0)
+		return remove_all(pin_dir, error);
+	if (r == 0) /* nothing is pinned there, or no longer */
+		r = remove_orphans(pin_dir, error);
+	if (r == 0)
+		r = remove_clsact(pin_dir, true, NULL, NULL, error);
+	return r == -EPERM ? 0 : r; /* nothing says that there is any in a namespace that cannot be entered */
 }

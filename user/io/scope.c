@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <linux/bpf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -260,9 +261,8 @@ static int attach_to(const struct scope *scope, struct scope_entry *entry, struc
 		return r;
 	r = attach_sensor(fd, scope->programs);
 	if (r == -EPERM)
-		return fail_as(error, ERROR_FAILED, EPERM,
-			       "cannot attach the sensor to the cgroup %s: a program for new sockets there, or above it, was attached as the only one; `bpftool cgroup tree` shows which, --netns self does without the sensor",
-			       entry->cgroup.path);
+		return attach_explain_denied(&entry->cgroup, BPF_CGROUP_INET_SOCK_CREATE,
+					     "the sensor (--netns self does without)", error);
 	if (r < 0)
 		return fail(error, -r, "cannot attach the sensor to the cgroup %s: %s; --netns self does without it",
 			    entry->cgroup.path, strerror(-r));
