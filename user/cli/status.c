@@ -79,6 +79,44 @@ static void print_coverage(const char *title, const json_t *coverage)
 	printf("    %s addresses in responses: all stay (%s)\n", title, text);
 }
 
+static bool has_foreign(const json_t *programs)
+{
+	const json_t *program;
+	size_t i;
+
+	json_array_foreach(programs, i, program)
+		if (strcmp(text_of(program, "owner"), "foreign") == 0)
+			return true;
+	return false;
+}
+
+/* A hook that others use, too: all in their order. */
+static void print_hook(const char *place, const char *side, const json_t *programs)
+{
+	const json_t *program, *id;
+	size_t i;
+
+	if (!has_foreign(programs))
+		return;
+	printf("    programs at %s%s:", place, side);
+	json_array_foreach(programs, i, program) {
+		const char *name = json_string_value(json_object_get(program, "name"));
+
+		id = json_object_get(program, "id");
+		printf("%s %s", i ? "," : "", name ? name : "(its name takes CAP_SYS_ADMIN)");
+		if (json_is_integer(id))
+			printf(" [%" JSON_INTEGER_FORMAT "]", json_integer_value(id));
+		printf(" %s", text_of(program, "owner"));
+	}
+	putchar('\n');
+}
+
+static void print_hooks(const char *device, const json_t *programs)
+{
+	print_hook(device, " egress", json_object_get(programs, "egress"));
+	print_hook(device, " ingress", json_object_get(programs, "ingress"));
+}
+
 static void print_netns(const json_t *netns)
 {
 	const json_t *coverage = json_object_get(netns, "coverage");
@@ -103,6 +141,8 @@ static void print_netns(const json_t *netns)
 		       json_is_true(json_object_get(interface, "results")) ? ", results" : "");
 	if (json_array_size(json_object_get(netns, "interfaces")) > 0)
 		putchar('\n');
+	json_array_foreach(json_object_get(netns, "interfaces"), i, interface)
+		print_hooks(text_of(interface, "name"), json_object_get(interface, "programs"));
 }
 
 /* `total` is shown also where it is 0. */
@@ -166,6 +206,7 @@ static void print_cgroup(const json_t *entry)
 	       json_is_true(json_object_get(entry, "attached"))	    ? "" :
 	       json_integer_value(json_object_get(entry, "id")) == 0 ? " (not there)" :
 								       " (not attached)");
+	print_hook(text_of(entry, "path"), "", json_object_get(entry, "programs"));
 }
 
 /* Where DNS servers are; not with `filter-servers`, which does not look for them. */
@@ -230,6 +271,7 @@ static void print_text(const json_t *status)
 			       json_real_value(json_object_get(ramp, "elapsed_seconds")));
 	if (json_is_true(json_object_get(status, "whole_host")))
 		puts("  scope: the whole host");
+	print_hook("the root cgroup", "", json_object_get(status, "root_programs"));
 	json_array_foreach(cgroups, i, entry)
 		print_cgroup(entry);
 	print_config(json_object_get(status, "config"));

@@ -9,6 +9,7 @@
 #include "configuration.h"
 #include "connectivity_json.h"
 #include "counter.h"
+#include "hooks_json.h"
 #include "netns.h"
 #include "privilege.h"
 #include "ramp_json.h"
@@ -127,18 +128,20 @@ static void add_unknown(const char *name, uint64_t value, void *data)
 	add_to(counters, "queries", value);
 }
 
-static json_t *interfaces_json(const struct attachments *attachments)
+/* `own`: the thread is in that namespace, and there is time to look at the hooks of its interfaces; or NULL. */
+static json_t *interfaces_json(const struct attachments *attachments, const struct own_programs *own)
 {
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < attachments->count; i++) {
 		const struct attached *entry = &attachments->entries[i];
 
-		json_array_append_new(array, json_pack("{s:I, s:o, s:s, s:b, s:b}", "ifindex", (json_int_t)entry->link.ifindex,
+		json_array_append_new(array, json_pack("{s:I, s:o, s:s, s:b, s:b, s:o}", "ifindex", (json_int_t)entry->link.ifindex,
 						       "name", json_text(entry->link.name), "hook",
 						       attach_hook_name(entry->side[ATTACH_EGRESS].hook), "gateway",
 						       entry->side[ATTACH_GATEWAY].hook != ATTACH_NONE, "results",
-						       entry->side[ATTACH_RESULTS].hook != ATTACH_NONE));
+						       entry->side[ATTACH_RESULTS].hook != ATTACH_NONE, "programs",
+						       own ? hooks_json_device(entry->link.ifindex, own) : json_null()));
 	}
 	return array;
 }
@@ -203,12 +206,22 @@ static struct connectivity look(struct namespaces *namespaces, const struct foll
 	return detail;
 }
 
+static struct own_programs list_own(const struct programs *programs)
+{
+	struct own_programs own;
+
+	own.count = programs_ids(programs, own.ids);
+	return own;
+}
+
 static json_t *follower_json(struct namespaces *namespaces, const struct follower *follower,
 			     const struct netns_names *names, uint64_t deadline)
 {
 	const struct namespace *namespace = &follower->namespace;
 	const struct connectivity detail = look(namespaces, follower, deadline);
+	const struct own_programs own = list_own(namespaces->programs);
 	json_t *object = json_object();
+	bool is_entered;
 
 	set(object, "inum", json_integer(namespace->inum));
 	set_names(object, follower, names);
@@ -217,7 +230,8 @@ static json_t *follower_json(struct namespaces *namespaces, const struct followe
 	set(object, "ipv4", connectivity_json_witnessed(&detail.family[SIEVE_IPV4]));
 	set(object, "ipv6", connectivity_json_witnessed(&detail.family[SIEVE_IPV6]));
 	set_coverage(object, namespace);
-	set(object, "interfaces", interfaces_json(&namespace->attachments));
+	is_entered = clock_monotonic_ns() < deadline && namespaces_enter(namespaces, follower) == 0;
+	set(object, "interfaces", interfaces_json(&namespace->attachments, is_entered ? &own : NULL));
 	return object;
 }
 
@@ -298,6 +312,7 @@ static json_t *sandbox_json(void)
 
 static json_t *cgroups_json(const struct scope *scope)
 {
+	const struct own_programs own = list_own(scope->programs);
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < scope->count; i++) {
@@ -305,10 +320,11 @@ static json_t *cgroups_json(const struct scope *scope)
 
 		if (entry->is_for_exec && !entry->cgroup.id)
 			continue;
-		json_array_append_new(array, json_pack("{s:o, s:I, s:b, s:s}", "path", json_text(entry->cgroup.path), "id",
+		json_array_append_new(array, json_pack("{s:o, s:I, s:b, s:s, s:o}", "path", json_text(entry->cgroup.path), "id",
 						       (json_int_t)entry->cgroup.id, "attached",
 						       scope_is_attached(scope, entry), "kind",
-						       entry->kind == SIEVE_CGROUP_EXEMPT ? "exempt" : "scope"));
+						       entry->kind == SIEVE_CGROUP_EXEMPT ? "exempt" : "scope", "programs",
+						       hooks_json_cgroup(scope, entry->cgroup.path, &own)));
 	}
 	return array;
 }
@@ -324,6 +340,14 @@ json_t *reload_json(const struct controller *controller, const char *file)
 	set(object, "error", reload->error ? json_lines(reload->error) : json_null());
 	set(object, "spared", json_boolean(controller->filter->config->is_spared));
 	return object;
+}
+
+/* What is at the root, where the program of the whole host is, if the action works on cgroups. */
+static json_t *root_json(const struct scope *scope)
+{
+	const struct own_programs own = list_own(scope->programs);
+
+	return hooks_json_cgroup(scope, "/", &own);
 }
 
 json_t *status_json(struct controller *controller)
@@ -346,6 +370,8 @@ json_t *status_json(struct controller *controller)
 	set(object, "netns_full", json_boolean(controller->filter->namespaces.is_refusing));
 	set(object, "netns_refused", json_integer((json_int_t)controller->filter->namespaces.refused));
 	set(object, "cgroups", cgroups_json(&controller->filter->scope));
+	if (controller->filter->scope.whole_host)
+		set(object, "root_programs", root_json(&controller->filter->scope));
 	set(object, "servers", servers_json(controller));
 	set(object, "counters", counters_json(counters));
 	if (controller->filter->config->results == CONFIG_RESULTS_COVERED)

@@ -6,12 +6,16 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+#include <linux/pkt_sched.h>
+#include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "netlink.h"
 
 /* BPF_PROG_QUERY of Linux 6.6; older headers, and the libbpf of then, do not know of links. */
 struct query {
@@ -56,6 +60,67 @@ int hooks_query_cgroup(int cgroup_fd, uint32_t attach_type, struct hook_programs
 	programs.count = count;
 	*ret_programs = programs;
 	return 0;
+}
+
+struct filter_words {
+	uint32_t program;
+	char name[64], kind[32];
+};
+
+static int take_option(const struct nlattr *attribute, void *data)
+{
+	struct filter_words *words = data;
+
+	if (mnl_attr_get_type(attribute) == TCA_BPF_NAME && mnl_attr_validate(attribute, MNL_TYPE_STRING) == 0)
+		snprintf(words->name, sizeof(words->name), "%s", mnl_attr_get_str(attribute));
+	if (mnl_attr_get_type(attribute) == TCA_BPF_ID && mnl_attr_validate(attribute, MNL_TYPE_U32) == 0)
+		words->program = mnl_attr_get_u32(attribute);
+	return MNL_CB_OK;
+}
+
+static int take_attribute(const struct nlattr *attribute, void *data)
+{
+	struct filter_words *words = data;
+
+	if (mnl_attr_get_type(attribute) == TCA_KIND && mnl_attr_validate(attribute, MNL_TYPE_STRING) == 0)
+		snprintf(words->kind, sizeof(words->kind), "%s", mnl_attr_get_str(attribute));
+	/* after the kind, in the kernel's order; the options of others have other numbers */
+	if (mnl_attr_get_type(attribute) == TCA_OPTIONS && strcmp(words->kind, "bpf") == 0)
+		mnl_attr_parse_nested(attribute, take_option, words);
+	return MNL_CB_OK;
+}
+
+struct telling {
+	hooks_filter_callback callback;
+	void *data;
+};
+
+static int take_filter(const struct nlmsghdr *message, void *data)
+{
+	const struct tcmsg *header = mnl_nlmsg_get_payload(message);
+	const struct telling *telling = data;
+	struct filter_words words = {};
+
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(*header))
+		return -EBADMSG;
+	mnl_attr_parse(message, sizeof(*header), take_attribute, &words);
+	if (header->tcm_handle == 0) /* the list that the filters are in */
+		return 0;
+	telling->callback(words.program, words.name[0] ? words.name : words.kind, telling->data);
+	return 0;
+}
+
+int hooks_each_filter(uint32_t ifindex, bool is_egress, hooks_filter_callback callback, void *data)
+{
+	_Alignas(struct nlmsghdr) char buffer[NLMSG_SPACE(sizeof(struct tcmsg))];
+	struct nlmsghdr *request = netlink_dump_request(buffer, RTM_GETTFILTER);
+	struct tcmsg *header = mnl_nlmsg_put_extra_header(request, sizeof(*header));
+	struct telling telling = { callback, data };
+
+	header->tcm_family = AF_UNSPEC;
+	header->tcm_ifindex = (int)ifindex;
+	header->tcm_parent = TC_H_MAKE(TC_H_CLSACT, is_egress ? TC_H_MIN_EGRESS : TC_H_MIN_INGRESS);
+	return netlink_dump(request, RTM_NEWTFILTER, take_filter, &telling);
 }
 
 /* Which of the programs there does not share: at the cgroup itself with anyone, above it with those below. */

@@ -3,6 +3,7 @@
 #ifndef STUBSIEVE_HOOKS_H
 #define STUBSIEVE_HOOKS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,13 @@ int hooks_query_device(uint32_t ifindex, uint32_t attach_type, struct hook_progr
 
 /* Attached to this very cgroup. */
 int hooks_query_cgroup(int cgroup_fd, uint32_t attach_type, struct hook_programs *ret_programs);
+
+/*
+ * The filters of a device's clsact (or ingress) qdisc, in the order of their turns; of BPF ones the program's id, and the name
+ * that whoever attached them gave them. Of others the id is 0, and the name that of their kind.
+ */
+typedef void (*hooks_filter_callback)(uint32_t program, const char *name, void *data);
+int hooks_each_filter(uint32_t ifindex, bool is_egress, hooks_filter_callback callback, void *data);
 
 /* A program beside which ours cannot be attached. */
 struct hook_obstacle {
