@@ -101,6 +101,7 @@ broken_files() {
 storm() {
 	local pid i
 	pid=$(controller)
+	configure "settle = 0" "exempt-name = storm.example"
 	lab_mark
 	flow_start "$RATE"
 	for ((i = 0; i < 300; i++)); do kill -HUP "$pid"; done
