@@ -158,9 +158,13 @@ static int watch_sources(struct filter *filter, struct error *error)
 static int open_loop(struct filter *filter, struct error *error)
 {
 	filter->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	filter->watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (filter->epoll_fd < 0 || filter->watch_fd < 0)
+	if (filter->epoll_fd < 0)
 		return fail(error, errno, "cannot wait for events: %s", strerror(errno));
+	filter->watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (filter->watch_fd < 0)
+		return fail(error, errno,
+			    "cannot watch cgroups by inotify: %s; raise fs.inotify.max_user_instances (sysctl), or the limit of open files",
+			    strerror(errno));
 	watch_names(filter->watch_fd);
 	return 0;
 }
