@@ -35,7 +35,10 @@ LIB_LDLIBS = $(shell $(PKG_CONFIG) --libs $(LIBRARIES))
 # The UAPI headers of a multiarch distribution lie in a directory of their own, which clang's bpf
 # target does not know. Looked up when it is used: `make deps demo` installs the compiler first.
 MULTIARCH = $(shell $(CC) -print-multiarch 2>/dev/null)
-BPF_CFLAGS = -std=gnu11 -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -MMD -MP -Iinclude -Ibpf \
+# Of which the kernel knows that they read words at any address (HAVE_EFFICIENT_UNALIGNED_ACCESS, whatever its options),
+# of little-endian ones.
+UNALIGNED = $(if $(filter x86_64-% aarch64-% powerpc64le-%,$(shell $(CC) -dumpmachine)),-DSIEVE_UNALIGNED)
+BPF_CFLAGS = -std=gnu11 -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror -MMD -MP -Iinclude -Ibpf $(UNALIGNED) \
              $(if $(MULTIARCH),-idirafter /usr/include/$(MULTIARCH))
 
 # What each layer may include: include <- bpf; include <- user/core <- user/io <- user/cli.

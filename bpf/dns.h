@@ -25,6 +25,7 @@
 #define SIEVE_COOKIE_OPTION_MAX 44 /* OPTION-CODE, OPTION-LENGTH, 8 + 32 octets (RFC 7873 section 4) */
 
 #define SIEVE_RANGES_MAX 16
+#define SIEVE_LABEL_WORDS (SIEVE_RESPONSE_MAX / 64 + 1)
 
 #define SIEVE_TYPE_OPT 41
 #define SIEVE_TYPE_SVCB 64 /* RFC 9460 section 14.1 */
@@ -63,7 +64,7 @@ struct sieve_cut {
 	__u16 last_label; /* likewise of QNAME */
 	__u16 removed[SIEVE_FAMILIES]; /* records that are to go */
 	__u16 range_from[SIEVE_RANGES_MAX], range_to[SIEVE_RANGES_MAX];
-	__u64 labels[SIEVE_RESPONSE_MAX / 64 + 1]; /* a bit for each octet at which a label or pointer begins */
+	__u64 labels[SIEVE_LABEL_WORDS]; /* a bit for each octet at which a label or pointer begins */
 };
 
 /* The work area of one packet: one in each CPU's map entry in the kernel, on the stack in a test. */
@@ -85,7 +86,11 @@ struct sieve_work {
 
 SIEVE_INLINE __u16 sieve_get_u16(const struct sieve_work *work, __u32 offset)
 {
+#ifdef SIEVE_UNALIGNED
+	return __builtin_bswap16(SIEVE_LOAD(__u16, &work->message[offset]));
+#else
 	return (__u16)(work->message[offset] << 8 | work->message[offset + 1]);
+#endif
 }
 
 /*

@@ -47,10 +47,10 @@ SIEVE_INLINE __u32 sieve_suffix_bit(__u64 key)
 	return (__u32)((key ^ key >> 32) * SIEVE_HASH_FACTOR >> 32) % SIEVE_SUFFIX_BITS;
 }
 
-/* ... and which one for all suffixes that end in this last label, by the key that it would have alone. */
-SIEVE_INLINE __u32 sieve_suffix_end_bit(__u64 key)
+/* ... and which one for all suffixes whose last label has this length, first and last octet, in whatever case. */
+SIEVE_INLINE __u32 sieve_suffix_end_bit(__u32 length, __u32 first, __u32 last)
 {
-	return sieve_suffix_bit(~key);
+	return sieve_suffix_bit(~(__u64)(length << 16 | (first | 0x20) << 8 | (last | 0x20)));
 }
 
 #endif

@@ -19,6 +19,27 @@
 #endif
 
 /*
+ * Words at any address, in network byte order. Where the processor takes them at once the kernel's verifier does, too
+ * (the Makefile knows); the compiler makes octets of a copy whose alignment it does not know.
+ */
+#ifdef SIEVE_UNALIGNED
+#define SIEVE_LOAD(type, from) (*(const type *)(const void *)(from))
+#define SIEVE_STORE(type, to, value) (*(type *)(void *)(to) = (value))
+#else
+#define SIEVE_LOAD(type, from)                                \
+	({                                                    \
+		type sieve_word;                              \
+		__builtin_memcpy(&sieve_word, from, sizeof(type)); \
+		sieve_word;                                   \
+	})
+#define SIEVE_STORE(type, to, value)                          \
+	({                                                    \
+		type sieve_word = (value);                    \
+		__builtin_memcpy(to, &sieve_word, sizeof(type)); \
+	})
+#endif
+
+/*
  * Hide from the compiler what is known of a variable. It then keeps the mask or the comparison that
  * follows, from which the kernel's verifier learns the same.
  */

@@ -319,7 +319,11 @@ SIEVE_INLINE enum sieve_response sieve_parse_response(void *context, struct siev
 
 	if (response)
 		return response;
-	__builtin_memset(cut, 0, sizeof(*cut));
+	/* Of `labels` nothing is read behind the message, of the ranges nothing that was not written. */
+	__builtin_memset(cut, 0, __builtin_offsetof(struct sieve_cut, range_from));
+	SIEVE_ROLLED
+	for (__u32 i = 0; i < SIEVE_LABEL_WORDS && i <= work->length / 64; i++)
+		cut->labels[i] = 0;
 	response = sieve_take_question(context, work);
 	if (response)
 		return response;
@@ -356,17 +360,6 @@ SIEVE_INLINE int sieve_hash_label(struct sieve_work *work)
 	work->label_hash[work->question.labels & (SIEVE_LABELS - 1)] = hash;
 	work->cursor = at + 1 + length;
 	return 1;
-}
-
-/* The key of QNAME's last label alone; 0: it has none. */
-SIEVE_INLINE __u64 sieve_hash_last_label(void *context, struct sieve_work *work)
-{
-	work->question.labels = 0;
-	work->cursor = work->cut.last_label;
-	if (work->cursor == 0 || !sieve_walk_label(context, work))
-		return 0;
-	SIEVE_FORGET();
-	return sieve_hash(0, work->label_hash[1]);
 }
 
 /* The hashes of QNAME's labels, which sieve_parse_response() has gone through, for those who look it up. */

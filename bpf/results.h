@@ -16,7 +16,7 @@
 /* IPv4-mapped: ::ffff:0:0/96. */
 static __always_inline bool is_mapped(const __u8 *address)
 {
-	return *(const __u64 *)address == 0 && *(const __u32 *)&address[8] == bpf_htonl(0xffff);
+	return SIEVE_LOAD(__u64, address) == 0 && SIEVE_LOAD(__u32, &address[8]) == bpf_htonl(0xffff);
 }
 
 static __always_inline bool is_listed(struct sieve_work *work, __u32 family, const __u8 *address)
@@ -28,17 +28,17 @@ static __always_inline bool is_listed(struct sieve_work *work, __u32 family, con
 
 	summary = bpf_map_lookup_elem(&vacant, &zero);
 	if (summary &&
-	    sieve_is_vacant(summary->bits, kernel_work->inum, family, bpf_ntohl(*(const __u32 *)address)))
+	    sieve_is_vacant(summary->bits, kernel_work->inum, family, bpf_ntohl(SIEVE_LOAD(__u32, address))))
 		return false;
 
 	key->family = (__u8)family;
 	if (family == SIEVE_IPV4) {
 		key->bits = SIEVE_PREFIX_BITS + 32;
-		*(__u32 *)key->address = *(const __u32 *)address;
+		SIEVE_STORE(__u32, key->address, SIEVE_LOAD(__u32, address));
 	} else {
 		key->bits = SIEVE_PREFIX_BITS + 128;
-		*(__u64 *)key->address = *(const __u64 *)address;
-		*(__u64 *)&key->address[8] = *(const __u64 *)&address[8];
+		SIEVE_STORE(__u64, key->address, SIEVE_LOAD(__u64, address));
+		SIEVE_STORE(__u64, &key->address[8], SIEVE_LOAD(__u64, &address[8]));
 	}
 	return bpf_map_lookup_elem(&coverage, key);
 }
@@ -180,13 +180,24 @@ static __always_inline enum sieve_response take_coverage(const struct sieve_netn
 	return heartbeat_facts() & SIEVE_FACT_STALE ? SIEVE_RESPONSE_stale : SIEVE_RESPONSE_NONE;
 }
 
+/* May a suffix be listed that ends as QNAME does? The root has no labels. */
+static __always_inline bool may_be_under_suffix(const struct sieve_work *work)
+{
+	__u32 at = work->cut.last_label, length;
+
+	SIEVE_OPAQUE(at);
+	if (!policy.suffix_depths || at == 0 || at > SIEVE_QUESTION_END_MAX)
+		return false;
+	length = work->message[at];
+	return is_suffix_bit(sieve_suffix_end_bit(length, work->message[at + 1], work->message[at + length]));
+}
+
 /* What is said of the name; `asked` is about the families of which something would go. */
 static __always_inline enum sieve_response judge_name(struct __sk_buff *skb, struct sieve_work *work)
 {
-	__u64 end = policy.suffix_depths ? sieve_hash_last_label(skb, work) : 0;
 	__u32 facts;
 
-	if (!end || !is_suffix_bit(sieve_suffix_end_bit(end)))
+	if (!may_be_under_suffix(work))
 		return SIEVE_RESPONSE_NONE;
 	sieve_hash_question(skb, work);
 	SIEVE_FORGET();

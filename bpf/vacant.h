@@ -4,8 +4,8 @@
  * set says that no prefix for which it stands is listed, so an address with all of its bits set needs no look into the
  * trie. Zeros say nothing.
  *
- * An address has a bit for its beginning at each of three lengths; a prefix has that of the longest of these that it
- * has, and one shorter than all of them those of all beginnings in it.
+ * An address has a bit for its beginning at each of two lengths; a prefix has that of the longer one if it is as long,
+ * else those of all beginnings of the shorter one that are in it.
  */
 #ifndef STUBSIEVE_VACANT_H
 #define STUBSIEVE_VACANT_H
@@ -13,8 +13,7 @@
 #include "portable.h"
 
 #define SIEVE_VACANT_LONG(family) ((family) == SIEVE_IPV4 ? 16U : 32U)
-#define SIEVE_VACANT_MIDDLE(family) ((family) == SIEVE_IPV4 ? 8U : 16U)
-#define SIEVE_VACANT_SHORT 3U /* 2000::/3 and fc00::/7 begin differently */
+#define SIEVE_VACANT_SHORT(family) ((family) == SIEVE_IPV4 ? 8U : 16U)
 
 /* `head`: the first 32 bits of an address, in host byte order, of which `length` count. */
 SIEVE_INLINE __u32 sieve_vacant_bit(__u32 netns, __u32 family, __u32 length, __u32 head)
@@ -33,10 +32,9 @@ SIEVE_INLINE __u64 sieve_vacant_at(const __u64 *bits, __u32 bit)
 SIEVE_INLINE bool sieve_is_vacant(const __u64 *bits, __u32 netns, __u32 family, __u32 head)
 {
 	__u32 first = sieve_vacant_bit(netns, family, SIEVE_VACANT_LONG(family), head);
-	__u32 second = sieve_vacant_bit(netns, family, SIEVE_VACANT_MIDDLE(family), head);
-	__u32 third = sieve_vacant_bit(netns, family, SIEVE_VACANT_SHORT, head);
+	__u32 second = sieve_vacant_bit(netns, family, SIEVE_VACANT_SHORT(family), head);
 
-	return sieve_vacant_at(bits, first) & sieve_vacant_at(bits, second) & sieve_vacant_at(bits, third) & 1;
+	return sieve_vacant_at(bits, first) & sieve_vacant_at(bits, second) & 1;
 }
 
 #endif

@@ -167,7 +167,7 @@ struct sieve_prefix {
  * the map `coverage` of what bpf/vacant.h has it stand for. Written by the controller, which clears a bit before it
  * adds a prefix, and sets it after it has removed all. All clear at the start; present where `coverage` is.
  */
-#define SIEVE_VACANT_BITS 1048576
+#define SIEVE_VACANT_BITS 4194304
 
 /*
  * Map `heartbeat` (array of one): CLOCK_MONOTONIC in nanoseconds, stamped by the controller.

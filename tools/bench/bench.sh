@@ -49,8 +49,9 @@ LAB_TIMEOUT=300 lab_control "$bench/names" 2>/dev/null |
 lab_control mkdir "$LAB_DIR/bpf/results"
 LAB_TIMEOUT=300 lab_control "$bench/results" "$LAB_DIR/bpf/results" >"$LAB_DIR/results" || exit 1
 echo
-echo 'results = covered: time of one response with 6 AAAA records (BPF_PROG_TEST_RUN by turns; medians of 20,000 runs'
-echo 'of a fresh packet, with cold caches, or of 31 rounds of 20,000 where the packet stays: not cut, or only observed)'
+echo 'results = covered: time of one response with 6 AAAA records (BPF_PROG_TEST_RUN by turns; medians of 31 rounds of'
+echo '20,000, or of 20,000 single runs of a "fresh" packet, with cold caches). Beside one that is cut, "empty" is what'
+echo 'makes it whole again for the next run.'
 printf '  %-10s %-20s %12s %8s %8s\n' prefixes response 'empty ns' 'ours ns' more
 awk '$1 == "results" { printf "  %-10s %-20s %12s %8s %8s\n", $2, $3, $4, $5, $6 }' "$LAB_DIR/results"
 echo

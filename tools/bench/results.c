@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * What `results = covered` costs: BPF_PROG_TEST_RUN of the response program and of an empty one, by turns, on a
- * response with six AAAA records to a socket here, of which some go, beside 0, 1,000 and 200,000 prefixes; and on
- * packets that are no DNS. A response that is cut is another one then, so each run has a fresh one; the others, and
- * one that would be cut but for `action = observe`, are run many times.
+ * response with six AAAA records to a socket here, of which some go, beside 0, 5 (a split tunnel's), 1,000 and 200,000
+ * prefixes; and on packets that are no DNS. A response that is cut is another one then, so it is filled up again before
+ * each run (refill.h). What a packet meets in life, cold caches, is what runs of single fresh ones show.
  *
  *   results PIN-DIR        in a network namespace of its own; PIN-DIR/0, PIN-DIR/1 are made
  */
@@ -24,7 +24,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "config.h"
+#include "names.h"
 #include "programs.h"
+#include "refill.h"
+#include "vacancy.h"
 
 #define ROUNDS 31
 #define REPEAT 20000
@@ -215,6 +219,40 @@ static void compare_programs(const char *kind, const char *phrase, int fd, int e
 	free(empty);
 }
 
+/*
+ * One that is cut, with warm caches: what refilling costs is taken off. A longer packet takes as long to be cut by the
+ * kernel as a shorter one takes to grow, and the cut itself is part of what is measured.
+ */
+static void measure_cut(const char *phrase, int fd, const struct packet *packet, int left)
+{
+	double samples[REFILLS][ROUNDS], ns[REFILLS], resize;
+	const __u32 cut = packet->length - (__u32)(RECORDS - left) * 28, zero = 0;
+	int octets = make_map(BPF_MAP_TYPE_ARRAY, packet->length), programs = make_map(BPF_MAP_TYPE_PROG_ARRAY, 4);
+	int refills[REFILLS];
+
+	if (octets < 0 || programs < 0 || bpf_map_update_elem(octets, &zero, packet->data, BPF_ANY) < 0 ||
+	    bpf_map_update_elem(programs, &zero, &fd, BPF_ANY) < 0)
+		die("refill");
+	for (int kind = 0; kind < REFILLS; kind++) {
+		refills[kind] = load_refill((enum refill)kind, octets, programs, packet->length, cut);
+		if (refills[kind] < 0)
+			die("refill");
+	}
+	for (int i = 0; i < ROUNDS; i++)
+		for (int kind = 0; kind < REFILLS; kind++)
+			samples[kind][i] = run(refills[kind], packet, REPEAT, kind == REFILL_CALL ? cut : packet->length);
+	for (int kind = 0; kind < REFILLS; kind++) {
+		ns[kind] = median(samples[kind], ROUNDS);
+		close(refills[kind]);
+	}
+	resize = (ns[REFILL_CUT] - ns[REFILL_SAME] + ns[REFILL_TWICE] - ns[REFILL_SAME]) / 2;
+	printf("results %s %.0f %.0f %+.0f\n", phrase, ns[REFILL_CUT], ns[REFILL_CALL],
+	       ns[REFILL_CALL] - ns[REFILL_CUT] + resize);
+	fflush(stdout);
+	close(octets);
+	close(programs);
+}
+
 static void take(struct programs *programs, struct sieve_netns *state, __u32 *ret_inum)
 {
 	struct timespec now;
@@ -234,14 +272,17 @@ static struct programs *load(enum sieve_action action, const char *pin_dir, __u3
 		.stale_after_ns = 3600000000000, .action = (__u8)action, .families = 3, .whole_host = 1,
 			.ports = { 53 },
 	};
-	static const struct names_rule no_names;
-	const struct programs_request request = { .policy = &policy, .pin_dir = pin_dir, .max_netns = 16,
-		.results = true,
-						  .names = &no_names };
+	struct programs_request request = { .policy = &policy, .pin_dir = pin_dir, .max_netns = 16, .results = true };
 	struct sieve_netns state = {};
+	struct names_rule *rules; /* those built in */
 	struct programs *programs;
+	struct config config;
 	struct error error;
 
+	config_init(&config);
+	if (names_list(&config, &rules, &request.name_count) < 0)
+		die("names");
+	request.names = rules;
 	if (mkdir(pin_dir, 0700) < 0)
 		die(pin_dir);
 	if (programs_load(&request, &programs, &error) < 0) {
@@ -249,18 +290,20 @@ static struct programs *load(enum sieve_action action, const char *pin_dir, __u3
 		exit(1);
 	}
 	take(programs, &state, ret_inum);
+	free(rules);
+	config_free(&config);
 	return programs;
 }
 
 /* Prefixes of 32 to 48 bits at random, as an Internet table has them, and one that is sought. */
-static void list_prefixes(const struct programs *programs, __u32 inum, int count)
+static void list_prefixes(struct programs *programs, __u32 inum, int count)
 {
+	uint64_t *used = vacancy_begin();
 	struct sieve_prefix key = { .netns = htonl(inum), .family = SIEVE_IPV6 };
 	__u8 value = 1;
 
 	for (int i = 0; i < count; i++) {
-		unsigned char address[16] = { 0x2a, (unsigned char)random(), (unsigned char)random(),
-			(unsigned char)random(),
+		unsigned char address[17] = { 0x2a, (unsigned char)random(), (unsigned char)random(), (unsigned char)random(),
 					      (unsigned char)random(), (unsigned char)random() };
 
 		if (i == 0)
@@ -269,7 +312,11 @@ static void list_prefixes(const struct programs *programs, __u32 inum, int count
 		key.bits = SIEVE_PREFIX_BITS + 48;
 		if (bpf_map_update_elem(programs_coverage_fd(programs), &key, &value, BPF_ANY) < 0)
 			die("prefix");
+		address[16] = 48;
+		vacancy_mark(used, inum, &(struct prefix_set){ .family = SIEVE_IPV6, .entries = address, .count = 1 });
 	}
+	vacancy_end(programs_vacancy(programs), used);
+	free(used);
 }
 
 /* lo is up, and a stub waits for its response. */
@@ -299,10 +346,12 @@ static void measure_responses(int cutting_fd, int observing_fd, int empty_fd, in
 
 	for (int routed = 0; routed <= RECORDS && (routed == 0 || prefixes); routed += 3) {
 		make_response(&packet, RECORDS, routed);
-		snprintf(phrase, sizeof(phrase), "%d %s", prefixes, phrases[routed / 3]);
+		snprintf(phrase, sizeof(phrase), "%d %s%s", prefixes, phrases[routed / 3], routed == RECORDS ? "" : "-fresh");
 		compare_programs("results", phrase, cutting_fd, empty_fd, &packet, routed);
 		if (routed == RECORDS)
 			continue;
+		snprintf(phrase, sizeof(phrase), "%d %s", prefixes, phrases[routed / 3]);
+		measure_cut(phrase, cutting_fd, &packet, routed);
 		snprintf(phrase, sizeof(phrase), "%d %s-observed", prefixes, phrases[routed / 3]);
 		compare_programs("results", phrase, observing_fd, empty_fd, &packet, RECORDS);
 	}
@@ -325,7 +374,7 @@ static void measure_worst(int observing_fd, int empty_fd)
 
 int main(int argc, char **argv)
 {
-	static const int prefixes[] = { 0, 1000, 200000 };
+	static const int prefixes[] = { 0, 5, 1000, 200000 };
 	static const char *const names[] = { "TCP/IPv4", "UDP/IPv4", "TCP/IPv6", "UDP/IPv6" };
 	struct programs *cutting, *observing;
 	char dirs[2][256];
@@ -343,7 +392,7 @@ int main(int argc, char **argv)
 	cutting = load(SIEVE_ACTION_ANSWER, dirs[0], &inum);
 	observing = load(SIEVE_ACTION_OBSERVE, dirs[1], &inum);
 	empty = load_empty();
-	for (int i = 0; i < 3; i++) {
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
 		list_prefixes(cutting, inum, prefixes[i]);
 		list_prefixes(observing, inum, prefixes[i]);
 		measure_responses(programs_results_fd(cutting), programs_results_fd(observing), empty, prefixes[i]);

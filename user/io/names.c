@@ -71,13 +71,25 @@ bool names_applies(const struct names_rule *rule, const struct names_tails *tail
 	return rule->labels <= tails->count && tails->keys[rule->labels - 1] == rule->suffix;
 }
 
+/* Of a suffix, perhaps with a dot at the end. */
+static uint32_t end_bit(const char *suffix)
+{
+	size_t end = strlen(suffix), start;
+
+	if (end > 0 && suffix[end - 1] == '.')
+		end--;
+	for (start = end; start > 0 && suffix[start - 1] != '.'; start--)
+		;
+	if (start == end)
+		return 0;
+	return sieve_suffix_end_bit((uint32_t)(end - start), (unsigned char)suffix[start], (unsigned char)suffix[end - 1]);
+}
+
 static int add_rule(struct names_rule *rules, size_t *count, struct names_rule rule, const char *suffix)
 {
 	int r = names_suffix(suffix, &rule.suffix, &rule.labels);
-	struct names_tails tails;
 
-	names_tails(suffix, &tails);
-	rule.end = tails.keys[0];
+	rule.end = end_bit(suffix);
 	if (r == 0)
 		rules[(*count)++] = rule;
 	return r;

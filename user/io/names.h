@@ -24,7 +24,7 @@ struct names_rule {
 	const char *key;    /* of the configuration; NULL: built in */
 	const char *value;  /* as written there, with the families of `ask` */
 	uint64_t suffix;    /* the map's key */
-	uint64_t end;       /* that of its last label alone */
+	uint32_t end;       /* sieve_suffix_end_bit() of it */
 	unsigned int labels;
 	uint32_t flags;     /* enum sieve_name */
 };

@@ -114,7 +114,7 @@ static void summarize_names(struct stubsieve_bpf *skeleton, const struct program
 {
 	for (size_t i = 0; i < request->name_count; i++) {
 		uint32_t bit = sieve_suffix_bit(request->names[i].suffix);
-		uint32_t end = sieve_suffix_end_bit(request->names[i].end);
+		uint32_t end = request->names[i].end;
 
 		skeleton->rodata->policy.suffix_depths |= 1U << request->names[i].labels;
 		skeleton->rodata->suffix_bits[bit / 64] |= 1ULL << bit % 64;

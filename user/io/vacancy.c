@@ -36,20 +36,11 @@ static uint32_t head_of(const struct prefix *prefix)
 	       (uint32_t)prefix->address[2] << 8 | prefix->address[3];
 }
 
-/* The longest beginning of those which addresses have bits for that the prefix has, too; the shortest at least. */
-static uint32_t length_of(const struct prefix *prefix)
-{
-	if (prefix->length >= SIEVE_VACANT_LONG(prefix->family))
-		return SIEVE_VACANT_LONG(prefix->family);
-	if (prefix->length >= SIEVE_VACANT_MIDDLE(prefix->family))
-		return SIEVE_VACANT_MIDDLE(prefix->family);
-	return SIEVE_VACANT_SHORT;
-}
-
-/* The next bit of the prefix; `next` begins as 0. Returns false behind the last. */
+/* The next bit of the prefix, of which there are 65,536 at the most; `next` begins as 0. False: there are no more. */
 static bool next_bit(uint32_t netns, const struct prefix *prefix, uint32_t *next, uint32_t *ret_bit)
 {
-	uint32_t length = length_of(prefix);
+	bool is_long = prefix->length >= SIEVE_VACANT_LONG(prefix->family);
+	uint32_t length = is_long ? SIEVE_VACANT_LONG(prefix->family) : SIEVE_VACANT_SHORT(prefix->family);
 	uint32_t heads = prefix->length < length ? 1U << (length - prefix->length) : 1;
 
 	if (*next == heads)
