@@ -62,6 +62,7 @@ struct sieve_cut {
 	__u8 reserved[1];
 	__u16 label;      /* offset of the last label of the name gone through last that ended in the root; 0: it has none */
 	__u16 last_label; /* likewise of QNAME */
+	__u16 root;       /* offset of QNAME's root */
 	__u16 removed[SIEVE_FAMILIES]; /* records that are to go */
 	__u16 range_from[SIEVE_RANGES_MAX], range_to[SIEVE_RANGES_MAX];
 	__u64 labels[SIEVE_LABEL_WORDS]; /* a bit for each octet at which a label or pointer begins */

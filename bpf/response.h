@@ -271,6 +271,7 @@ SIEVE_INLINE enum sieve_response sieve_take_question(void *context, struct sieve
 	if (work->cut.astray || work->cursor > SIEVE_HEADER_SIZE + SIEVE_NAME_MAX)
 		return SIEVE_RESPONSE_malformed;
 	work->cut.last_label = work->cut.label;
+	work->cut.root = (__u16)(work->cursor - 1);
 	work->cursor += SIEVE_QUESTION_TAIL;
 	return SIEVE_RESPONSE_NONE;
 }

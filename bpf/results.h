@@ -192,8 +192,8 @@ static __always_inline bool may_be_under_suffix(const struct sieve_work *work)
 	return is_suffix_bit(sieve_suffix_end_bit(length, work->message[at + 1], work->message[at + length]));
 }
 
-/* What is said of the name; `asked` is about the families of which something would go. */
-static __always_inline enum sieve_response judge_name(struct __sk_buff *skb, struct sieve_work *work)
+/* What the suffixes say of the name; `asked` is about the families of which something would go. */
+static __always_inline enum sieve_response judge_suffixes(struct __sk_buff *skb, struct sieve_work *work)
 {
 	__u32 facts;
 
@@ -209,7 +209,17 @@ static __always_inline enum sieve_response judge_name(struct __sk_buff *skb, str
 		return SIEVE_RESPONSE_asked;
 	if (work->cut.removed[SIEVE_IPV6] && work->names & SIEVE_NAME_ASK_AAAA)
 		return SIEVE_RESPONSE_asked;
-	/* The hashing ended with the cursor at the root. */
+	return SIEVE_RESPONSE_NONE;
+}
+
+static __always_inline enum sieve_response judge_name(struct __sk_buff *skb, struct sieve_work *work)
+{
+	enum sieve_response response = judge_suffixes(skb, work);
+
+	if (response)
+		return response;
+	work->cursor = work->cut.root;
+	SIEVE_FORGET();
 	return ramp_facts(skb) ? SIEVE_RESPONSE_ramp : SIEVE_RESPONSE_NONE;
 }
 

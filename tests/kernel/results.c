@@ -235,6 +235,21 @@ static void a_ramp_lets_the_responses_of_a_name_stay_from_its_moment_on(void **s
 	stay("at the end", &lost, SIEVE_RESPONSE_ramp);
 }
 
+static void a_ramp_is_for_names_that_are_under_no_suffix_too(void **state)
+{
+	static const __u64 nothing[SIEVE_SUFFIX_BITS / 64];
+	struct sieve_policy policy = usual_policy();
+	const __u64 ramp = SECOND;
+
+	(void)state;
+	suffix_summary = nothing;
+	load_results(&policy);
+	cut("before the ramp", &lost);
+	begin_ramp(&filter, ramp, ramp);
+	stay("at its end", &lost, SIEVE_RESPONSE_ramp);
+	suffix_summary = NULL;
+}
+
 static int count_event(void *events, void *data, size_t size)
 {
 	const struct sieve_event *event = data;
@@ -399,6 +414,7 @@ int main(void)
 		TEST(families_that_are_not_to_be_touched_stay),
 		TEST(a_stale_heartbeat_lets_responses_stay),
 		TEST(a_ramp_lets_the_responses_of_a_name_stay_from_its_moment_on),
+		TEST(a_ramp_is_for_names_that_are_under_no_suffix_too),
 		TEST(another_generation_lets_responses_stay_and_wakes_the_controller_once),
 		TEST(exempt_and_asked_names_keep_their_addresses),
 		TEST(names_of_many_labels_are_looked_up_as_well),
