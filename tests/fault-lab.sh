@@ -72,5 +72,8 @@ filter_ends() {
 	LAB_FILTER_PID=''
 }
 
-# How many of ours are on each interface of the host, of lo and h0.
-programs_on_interfaces() { lab_status '[.netns[0].interfaces[] | [.programs[]? | select(.owner == "stubsieve")] | length] | join(" ")'; }
+# How many of ours, of whatever controller, are on each interface of the host, of lo and h0.
+programs_on_interfaces() {
+	lab_status '[.netns[0].interfaces[].programs | [.egress[], .ingress[] | select(.name | startswith("sieve_"))] | length] |
+		join(" ")'
+}

@@ -62,7 +62,7 @@ hangs() {
 	lab_until 5 lab_filtered
 	sleep 0.3
 	fault_end "hangs"
-	check_equal "hung: none passes while it is not silent for too long" 0 "$(flow_before $((hung + 700)) server)"
+	check_equal "hung: none passes while it is not silent for too long" 0 "$(flow_before $((hung + 500)) server)"
 	check_equal "hung: all pass afterwards" 0 "$(($(flow_after $((hung + 1300)) filter) - $(flow_after "$back" filter)))"
 	check "hung and back: AAAA is answered" lab_filtered
 	route_beside_hung

@@ -139,6 +139,7 @@ namespaces_at_the_start() {
 
 # The pins go out of sight; the controller holds what it needs, and pins it anew, so that its death changes nothing.
 bpffs() {
+	lab_filter_runs || start_filter "the bpffs goes" --settle 0 || return
 	fault_begin
 	lab_control umount -l "$LAB_DIR/bpf"
 	lab_control mount -t bpf bpf "$LAB_DIR/bpf"
