@@ -11,10 +11,13 @@
 
 #include "dns.h"
 
-/* A stamp that is newer than `now` was made while the packet was on its way. */
+/*
+ * 0 is what the controller stamps for programs that are to act no more, however short the machine is up. A stamp that is
+ * newer than `now` was made while the packet was on its way.
+ */
 SIEVE_INLINE bool sieve_is_stale(const struct sieve_heartbeat *last, __u64 stale_after_ns, __u64 now_ns)
 {
-	return now_ns > last->stamp_ns && now_ns - last->stamp_ns > stale_after_ns;
+	return !last->stamp_ns || (now_ns > last->stamp_ns && now_ns - last->stamp_ns > stale_after_ns);
 }
 
 #define SIEVE_NAME_WORDS_MAX (SIEVE_NAME_MAX / 4)

@@ -55,7 +55,7 @@ static bool passes(__u64 name_key, __u64 seed, __u64 after_ns)
 
 static void a_heartbeat_is_stale_when_it_is_older_than_that(void **state)
 {
-	const struct sieve_heartbeat last = { .stamp_ns = 100 };
+	const struct sieve_heartbeat last = { .stamp_ns = 100 }, first = { .stamp_ns = 1 }, none = {};
 
 	(void)state;
 	assert_false(sieve_is_stale(&last, 30, 130));
@@ -63,6 +63,8 @@ static void a_heartbeat_is_stale_when_it_is_older_than_that(void **state)
 	assert_false(sieve_is_stale(&last, 30, 90)); /* stamped meanwhile */
 	assert_false(sieve_is_stale(&last, 0, 100));
 	assert_true(sieve_is_stale(&last, 0, 101));
+	assert_true(sieve_is_stale(&none, 30, 20)); /* soon after the start of the machine */
+	assert_false(sieve_is_stale(&first, 30, 20));
 }
 
 /* Of every length, so that the name ends at every octet of a word. */

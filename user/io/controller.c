@@ -274,6 +274,8 @@ static int run(struct controller *controller, int signal_fd, struct error *error
 	r = instance_listen(controller->filter->config->run_dir, &control_fd, error);
 	if (r == 0)
 		r = watch_sources(controller, signal_fd, error);
+	if (r == 0)
+		beat(controller, clock_monotonic_ns()); /* from now on the programs act */
 	return r < 0 ? r : loop(controller, signal_fd, control_fd, error);
 }
 

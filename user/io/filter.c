@@ -178,6 +178,11 @@ static int take_ramp(struct filter *filter, const struct filter *before)
 	return r < 0 ? r : ramp_write(programs_heartbeat_fd(filter->programs), &ramp);
 }
 
+static void tell(const struct error *error)
+{
+	fprintf(stderr, "stubsieve: %s\n", error->text);
+}
+
 static int publish(struct filter *filter, const struct filter *before, struct error *error)
 {
 	int r = scope_publish(&filter->scope, true);
@@ -186,8 +191,11 @@ static int publish(struct filter *filter, const struct filter *before, struct er
 		r = forget_stale(filter);
 	if (r == 0)
 		r = take_ramp(filter, before);
-	/* Last the heartbeat, which brings programs of an earlier controller back to life. */
-	if (r == 0)
+	/*
+	 * Last the heartbeat, where another filter of this controller is at work. At the start it begins with the loop: one
+	 * that fails to start, again and again, is not to keep an earlier controller's programs alive.
+	 */
+	if (r == 0 && before)
 		r = programs_beat(filter->programs, clock_monotonic_ns());
 	if (r < 0)
 		return fail(error, -r, "cannot write the maps in %s: %s", filter->config->pin_dir, strerror(-r));
@@ -232,31 +240,41 @@ int filter_load(struct filter *filter, const struct filter *before, struct error
 	return publish(filter, before, error);
 }
 
-/* All is attached: let go of what an earlier controller needed and this one does not. */
-static int tidy(struct filter *filter, struct error *error)
+/* What is attached by an earlier controller, and not by this one. What fails keeps nothing else from being done. */
+static void tidy_hooks(struct filter *filter)
 {
 	const char *pin_dir = filter->config->pin_dir;
 	struct follower *own = namespaces_find(&filter->namespaces, filter->namespaces.own);
+	bool everywhere = filter->is_fresh && filter->config->netns != CONFIG_NETNS_SELF;
 	uint32_t ids[PROGRAMS_COUNT];
+	struct error error;
 	size_t orphans;
-	int r;
 
-	r = pins_sweep(pin_dir, keep_wanted, filter, error);
-	if (r == 0)
-		r = attach_remove_clsact(pin_dir, &own->namespace.attachments, error);
-	if (r == 0)
-		r = remove_clsact(pin_dir, filter->is_fresh, kept_in, filter, error);
-	if (r < 0)
-		return r;
+	if (pins_sweep(pin_dir, keep_wanted, filter, &error) < 0)
+		tell(&error);
+	if (attach_remove_clsact(pin_dir, &own->namespace.attachments, &error) < 0)
+		tell(&error);
+	if (remove_clsact(pin_dir, everywhere, kept_in, filter, &error) < 0)
+		tell(&error);
 	orphans_detach(pin_dir, ids, programs_ids(filter->programs, ids), &orphans);
+}
+
+/* All is attached: let go of what an earlier controller needed and this one does not. */
+static void tidy(struct filter *filter)
+{
+	struct error error;
+	int r, later;
+
+	tidy_hooks(filter);
 	r = scope_publish(&filter->scope, false);
-	if (r == 0)
-		r = programs_forget_other_netns(filter->programs, is_followed, filter);
-	if (r == 0) {
-		coverage_turns_sweep(&filter->namespaces);
-		server_turns_publish(&filter->namespaces);
+	later = programs_forget_other_netns(filter->programs, is_followed, filter);
+	coverage_turns_sweep(&filter->namespaces);
+	server_turns_publish(&filter->namespaces);
+	r = r < 0 ? r : later;
+	if (r < 0) {
+		fail(&error, -r, "cannot write the maps in %s: %s", filter->config->pin_dir, strerror(-r));
+		tell(&error);
 	}
-	return r < 0 ? fail(error, -r, "cannot write the maps in %s: %s", pin_dir, strerror(-r)) : 0;
 }
 
 void filter_close(struct filter *filter)
@@ -286,6 +304,18 @@ static void succeed(struct filter *filter, uint64_t now)
 		return;
 	if (programs_succeed(filter->programs, filter->config->pin_dir, &error) == 0)
 		filter->succeed_at = 0;
+	else if (!filter->has_told)
+		tell(&error);
+	filter->has_told = true;
+}
+
+/* After programs could not be put back: for want of memory, say. */
+static void attach_at_last(struct filter *filter)
+{
+	struct error error;
+
+	if (filter->is_to_attach && filter_attach(filter, &error) == 0)
+		filter->is_to_attach = false;
 }
 
 void filter_beat(struct filter *filter, uint64_t now)
@@ -296,6 +326,7 @@ void filter_beat(struct filter *filter, uint64_t now)
 		namespaces_scan(&filter->namespaces);
 	namespaces_check_members(&filter->namespaces);
 	server_turns_beat(&filter->namespaces);
+	attach_at_last(filter);
 	succeed(filter, now);
 }
 
@@ -328,20 +359,21 @@ void filter_handle(struct filter *filter)
 
 void filter_work(struct filter *filter)
 {
-	struct error error;
-
 	namespaces_work(&filter->namespaces);
 	if (filter->is_tidy || !namespaces_are_attached(&filter->namespaces))
 		return;
 	filter->is_tidy = true;
 	filter->succeed_at = clock_monotonic_ns() + SUCCEED_AFTER_NS;
-	if (tidy(filter, &error) < 0)
-		fprintf(stderr, "stubsieve: %s\n", error.text);
+	tidy(filter);
 }
 
 int filter_attach_again(struct filter *filter, struct error *error)
 {
+	int r;
+
 	namespaces_release(&filter->namespaces);
 	filter->is_tidy = false;
-	return filter_attach(filter, error);
+	r = filter_attach(filter, error);
+	filter->is_to_attach = r < 0;
+	return r;
 }

@@ -24,6 +24,8 @@ struct filter {
 	int epoll_fd; /* readable when filter_handle() has something to do */
 	int watch_fd; /* inotify(7): cgroups and names of namespaces */
 	bool is_fresh; /* there was no pin_dir: if an earlier controller's went, its marks did, too */
+	bool is_to_attach; /* that failed, and is to be tried again */
+	bool has_told;     /* that what an earlier version counted cannot be taken over */
 	bool is_tidy; /* what an earlier filter left and this one does not need is gone */
 	uint64_t succeed_at; /* CLOCK_MONOTONIC: with the next beat after it, programs_succeed(); 0: done, or not tidy yet */
 };

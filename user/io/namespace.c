@@ -257,7 +257,7 @@ int namespace_attach(struct namespace *namespace, bool has_tcx, struct error *er
 	if (!namespace->attaches)
 		return 0;
 	r = reconcile(namespace, error);
-	return r < 0 && r != -EAGAIN && !is_attached_anywhere(attachments) ? r : 0;
+	return r == -EAGAIN || !is_attached_anywhere(attachments) ? r : 0;
 }
 
 /* Interfaces came or went. What failed is tried again with the next survey. */

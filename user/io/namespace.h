@@ -69,7 +69,7 @@ void namespace_close(struct namespace *namespace);
 
 /*
  * Attach to the interfaces, from now on also to those that come. Those that cannot be attached to are told of;
- * it is an error if there is no other.
+ * it is an error if there is no other. -EAGAIN: it takes more time than it may take at once; some are left.
  */
 int namespace_attach(struct namespace *namespace, bool has_tcx, struct error *error);
 

@@ -18,6 +18,9 @@
 #include "server_turns.h"
 
 /* Namespaces are opened for so long before routes are read again, and then for half of the time at most. */
+/* So often one namespace may take all the time that it has to be attached to. */
+#define ATTACH_TURNS 25
+
 #define ADMISSION_NS (5 * CLOCK_MILLISECOND_NS)
 
 /* Descriptors that are left for what is open already. */
@@ -248,13 +251,16 @@ static void let_go(struct namespaces *namespaces, struct follower *follower)
 	free_follower(namespaces, follower);
 }
 
-/* The thread is in the namespace. What fails is told of. */
+/*
+ * The thread is in the namespace. What fails is told of. What an earlier controller attached there is swept when all is
+ * attached, so there is another turn for what is left; the surveys do the rest of one that never ends.
+ */
 static void attach(const struct namespaces *namespaces, struct follower *follower)
 {
 	struct error error;
+	int r = namespace_attach(&follower->namespace, namespaces->has_tcx, &error);
 
-	namespace_attach(&follower->namespace, namespaces->has_tcx, &error);
-	follower->is_attached = true;
+	follower->is_attached = r != -EAGAIN || ++follower->turns >= ATTACH_TURNS;
 }
 
 /* The thread is in the namespace when this is over, whatever happened. */

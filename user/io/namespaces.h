@@ -27,6 +27,7 @@ struct follower {
 	int member_fd; /* pidfd of the member's process, -1 if there is none */
 	bool is_orphan; /* the member is gone: look for another */
 	bool is_attached; /* to its interfaces, or that was tried */
+	unsigned int turns; /* that it took, and was not done */
 	struct server_set servers; /* server_turns.h: of the last look */
 	uint64_t servers_seen_at;
 };
