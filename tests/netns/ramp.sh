@@ -170,11 +170,13 @@ ramp_replaced() {
 }
 
 # The programs are loaded again, and the ramp is not theirs.
+refuses_reload() { ! lab_filter reload 2>"$LAB_DIR/reload.log" && grep -q 'stop --ramp' "$LAB_DIR/reload.log"; }
+
 ramp_reloaded() {
 	start_filter reload --settle 0 || return
 	stop_begin stop --ramp 6
 	lab_until 3 in_ramp
-	check "reload in the middle: it is done" lab_filter reload
+	check "reload in the middle: it is refused, and says why" refuses_reload
 	check "reload in the middle: the ramp goes on" in_ramp
 	midway "reload in the middle" 6000
 	stop_ended "$STOPPING"

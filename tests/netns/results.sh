@@ -11,7 +11,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/outcome.sh
 
 PREFIX_PUBLIC=2001:db8:99::/48
-SETTLE=0.3
+SETTLE=1
 
 host_ip() { ip -n "$LAB-host" "$@"; }
 
