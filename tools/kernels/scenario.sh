@@ -226,19 +226,21 @@ scenario_actions() {
 	another_instance
 }
 
-# tcx takes several programs of ours, each instance has its own; of clsact filters there is one, of who came last.
+# tcx takes several programs of ours, each instance has its own; of clsact filters there is one, of who came first.
 another_instance() {
+	local second
 	started "one instance" --settle 0 || return
 	(lab_stay control "$LAB_HOST_PID" "$STUBSIEVE" run --run-dir "$LAB_DIR/run2" --pin-dir "$LAB_DIR/bpf/second" \
 		--cgroup "$LAB/control" --settle 0) >"$LAB_DIR/second.log" 2>&1 </dev/null &
+	second=$!
 	disown
-	check "another one starts" lab_until "$SOON" second_runs
 	if [ "$HOOK" = tcx ]; then
-		asks "tcx: the first one goes on beside it" filter "$LAB_SERVER4"
+		check "tcx: another one starts" lab_until "$SOON" second_runs
 	else
-		asks "clsact: it takes the place of the first one" server "$LAB_SERVER4"
+		check "clsact: another one is refused" lab_until "$SOON" lab_gone "$second"
 	fi
-	check "it stops" lab_control "$STUBSIEVE" stop --run-dir "$LAB_DIR/run2" --pin-dir "$LAB_DIR/bpf/second"
+	asks "$HOOK: the first one goes on" filter "$LAB_SERVER4"
+	check "what the other one left is stopped" lab_control "$STUBSIEVE" stop --run-dir "$LAB_DIR/run2" --pin-dir "$LAB_DIR/bpf/second"
 	lab_filter_stop
 }
 
