@@ -21,22 +21,44 @@ static int waiting[CLIENTS_MAX]; /* descriptors, who came first is first; so man
 /* Children that answer commands: at most so many at once, for so long. */
 #define ANSWERING_MAX 64
 #define ANSWERING_SECONDS 10
+static pid_t answering[ANSWERING_MAX];
+static unsigned int answering_count;
+
+void commands_let_go(const struct controller *controller)
+{
+	cleanup_close(&controller->pin_lock);
+	cleanup_close(&controller->control_fd);
+	for (unsigned int i = 0; i < controller->clients; i++)
+		close(waiting[i]);
+	for (unsigned int i = 0; i < controller->reload.client_count; i++)
+		close(controller->reload.clients[i]);
+}
+
+void commands_reap(pid_t pid)
+{
+	for (unsigned int i = 0; i < answering_count; i++)
+		if (answering[i] == pid) {
+			answering[i] = answering[--answering_count];
+			return;
+		}
+}
 
 /* What only looks is answered by a child with a copy of everything, which can move between namespaces by itself. */
 static void answer_in_child(struct controller *controller, int fd, const char *question)
 {
 	pid_t child;
 
-	if (controller->answering >= ANSWERING_MAX)
+	if (answering_count >= ANSWERING_MAX)
 		return; /* the command says that the controller does not answer */
 	child = fork();
 	if (child > 0)
-		controller->answering++;
+		answering[answering_count++] = child;
 	if (child != 0)
 		return;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != controller->pid)
 		_exit(0);
+	commands_let_go(controller);
 	alarm(ANSWERING_SECONDS);
 	_cleanup_free_ char *answer = controller->answer(question, controller, controller->data);
 
@@ -83,9 +105,9 @@ static bool end_waiting(struct controller *controller, int fd)
 	return true;
 }
 
-void commands_accept(struct controller *controller, int control_fd)
+void commands_accept(struct controller *controller)
 {
-	_cleanup_close_ int fd = accept4(control_fd, NULL, NULL, SOCK_CLOEXEC), longest = -1;
+	_cleanup_close_ int fd = accept4(controller->control_fd, NULL, NULL, SOCK_CLOEXEC), longest = -1;
 	struct epoll_event event = { .events = EPOLLIN, .data.u64 = COMMANDS_TAG | (uint64_t)fd };
 
 	if (fd < 0)

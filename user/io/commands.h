@@ -11,7 +11,16 @@
 #define COMMANDS_TAG (0xffffffffULL << 32)
 
 /* A command is heard when it has asked: on a busy machine that can take a while. */
-void commands_accept(struct controller *controller, int control_fd);
+void commands_accept(struct controller *controller);
+
+/*
+ * In a child: what it does not need. One that hangs outlives the controller, and would hold the lock of the pins and
+ * keep commands waiting.
+ */
+void commands_let_go(const struct controller *controller);
+
+/* A child ended. It need not be one that answers a command. */
+void commands_reap(pid_t pid);
 
 /* It has: answer it. */
 void commands_answer(struct controller *controller, int client_fd);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -59,7 +60,7 @@ static int set_up(struct controller *controller, struct config *config, struct e
 }
 
 /* Once, after the start. Commands are answered when the service manager is told, too. */
-static void become_ready(struct controller *controller, int control_fd)
+static void become_ready(struct controller *controller)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.u64 = CONTROLLER_CONTROL };
 	struct error error;
@@ -70,7 +71,7 @@ static void become_ready(struct controller *controller, int control_fd)
 	controller->is_ready = true;
 	if (privilege_confine(controller->filter->config, &error) < 0)
 		fprintf(stderr, "stubsieve: %s\n", error.text);
-	epoll_ctl(controller->epoll_fd, EPOLL_CTL_ADD, control_fd, &event);
+	epoll_ctl(controller->epoll_fd, EPOLL_CTL_ADD, controller->control_fd, &event);
 	controller->changed(controller, CONTROLLER_READY, controller->data);
 }
 
@@ -78,6 +79,7 @@ static char *make_metrics(void *data)
 {
 	struct controller *controller = data;
 
+	commands_let_go(controller);
 	return controller->answer("metrics", controller, controller->data);
 }
 
@@ -121,7 +123,7 @@ static void reap_children(struct controller *controller)
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		if (!textfile_reap(&controller->metrics, pid, status))
-			controller->answering--;
+			commands_reap(pid);
 }
 
 static void read_signals(struct controller *controller, int fd)
@@ -137,14 +139,14 @@ static void read_signals(struct controller *controller, int fd)
 	}
 }
 
-static void handle(struct controller *controller, const struct epoll_event *event, int signal_fd, int control_fd)
+static void handle(struct controller *controller, const struct epoll_event *event, int signal_fd)
 {
 	switch (event->data.u64) {
 	case CONTROLLER_SIGNAL:
 		read_signals(controller, signal_fd);
 		break;
 	case CONTROLLER_CONTROL:
-		commands_accept(controller, control_fd);
+		commands_accept(controller);
 		break;
 	case CONTROLLER_FILTER:
 		filter_handle(controller->filter);
@@ -196,7 +198,7 @@ static int wait_for_events(struct controller *controller, struct epoll_event eve
 	return epoll_wait(controller->epoll_fd, events, EVENTS_MAX, timeout);
 }
 
-static int loop(struct controller *controller, int signal_fd, int control_fd, struct error *error)
+static int loop(struct controller *controller, int signal_fd, struct error *error)
 {
 	struct epoll_event events[EVENTS_MAX];
 
@@ -206,9 +208,9 @@ static int loop(struct controller *controller, int signal_fd, int control_fd, st
 		if (count < 0 && errno != EINTR)
 			return fail(error, errno, "cannot wait for events: %s", strerror(errno));
 		for (int i = 0; i < count; i++)
-			handle(controller, &events[i], signal_fd, control_fd);
+			handle(controller, &events[i], signal_fd);
 		work(controller);
-		become_ready(controller, control_fd);
+		become_ready(controller);
 		if (clock_monotonic_ns() >= controller->next_beat)
 			beat(controller, clock_monotonic_ns());
 		if (controller->ramp_end_ns && clock_monotonic_ns() >= controller->ramp_end_ns)
@@ -268,21 +270,32 @@ static int open_loop(struct controller *controller, int *ret_signal_fd, struct e
 
 static int run(struct controller *controller, int signal_fd, struct error *error)
 {
-	_cleanup_close_ int control_fd = -1;
 	int r;
 
-	r = instance_listen(controller->filter->config->run_dir, &control_fd, error);
+	r = instance_listen(controller->filter->config->run_dir, &controller->control_fd, error);
 	if (r == 0)
 		r = watch_sources(controller, signal_fd, error);
 	if (r == 0)
 		beat(controller, clock_monotonic_ns()); /* from now on the programs act */
-	return r < 0 ? r : loop(controller, signal_fd, control_fd, error);
+	if (r == 0)
+		r = loop(controller, signal_fd, error);
+	cleanup_close(&controller->control_fd);
+	controller->control_fd = -1;
+	return r;
 }
 
 static int remove_filter(const char *run_dir, const char *pin_dir, struct error *error)
 {
 	scope_remove_exec(run_dir);
 	return remove_all(pin_dir, error);
+}
+
+/* A child that was just made can still share it, so to close it does not do. */
+static void release_pin_lock(int fd)
+{
+	if (fd >= 0)
+		flock(fd, LOCK_UN);
+	cleanup_close(&fd);
 }
 
 int controller_run(struct controller *controller, struct config *config, struct error *error)
@@ -295,7 +308,7 @@ int controller_run(struct controller *controller, struct config *config, struct 
 	memcpy(run_dir, config->run_dir, sizeof(run_dir));
 	memcpy(pin_dir, config->pin_dir, sizeof(pin_dir));
 	controller->pid = getpid();
-	controller->epoll_fd = controller->pin_lock = -1;
+	controller->epoll_fd = controller->pin_lock = controller->control_fd = -1;
 	raise_file_limit();
 	r = instance_lock(run_dir, &lock_fd, error);
 	if (r == 0)
@@ -313,10 +326,10 @@ int controller_run(struct controller *controller, struct config *config, struct 
 	filter_close(controller->filter);
 	cleanup_close(&controller->epoll_fd);
 	if (remove)
-		textfile_remove(&controller->metrics);
-	if (remove)
 		r = remove_filter(run_dir, pin_dir, error);
-	cleanup_close(&controller->pin_lock);
+	if (remove)
+		textfile_remove(&controller->metrics);
+	release_pin_lock(controller->pin_lock);
 	return r;
 }
 

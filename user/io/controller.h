@@ -51,7 +51,8 @@ struct controller {
 	uint64_t started_ns;    /* CLOCK_MONOTONIC */
 	uint64_t next_beat;     /* likewise */
 	uint64_t ramp_end_ns;   /* likewise; 0: there is no ramp */
-	unsigned int clients, answering; /* commands that have not asked yet; children that answer one */
+	int control_fd;         /* on which commands are heard; -1: none yet */
+	unsigned int clients;   /* commands that have not asked yet */
 	bool is_ready;          /* CONTROLLER_READY was told */
 	bool is_to_end;
 	bool is_to_remove;      /* a command asked to end and to remove the filter, too */

@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,6 +23,10 @@
 
 #define WRITING_SECONDS 10 /* a child that takes longer is ended */
 #define TELL_NS (3600 * CLOCK_SECOND_NS)
+#define REMOVING_MS 1000   /* so long the end of the controller waits for the removal */
+
+/* Of descriptors, where the kernel has no close_range() (before Linux 5.9). */
+#define DESCRIPTORS_MAX (1 << 20)
 
 static int explain(const char *path, int number, struct error *error)
 {
@@ -105,6 +111,20 @@ static bool is_to_tell(const struct textfile *textfile, int trouble)
 	return trouble != textfile->trouble || (trouble && textfile->began >= textfile->tell_at);
 }
 
+/*
+ * Not even SIGKILL ends a child whose file system does not answer, so it can outlive the controller: then it must not
+ * hold a lock, a connection, a link or a network namespace.
+ */
+static void close_all(void)
+{
+	long most = sysconf(_SC_OPEN_MAX);
+
+	if (syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0) == 0)
+		return;
+	for (int fd = STDERR_FILENO + 1; fd < most && fd < DESCRIPTORS_MAX; fd++)
+		close(fd);
+}
+
 /* Its exit status is the errno, which is less than 256. */
 static int write_in_child(const struct textfile *textfile, textfile_make make, void *data)
 {
@@ -115,6 +135,7 @@ static int write_in_child(const struct textfile *textfile, textfile_make make, v
 
 	if (!text)
 		return ENOMEM;
+	close_all();
 	r = textfile_write(path, text, &error);
 	if (is_to_tell(textfile, -r))
 		fprintf(stderr, "stubsieve: %s%s\n", r < 0 ? error.text : "the metrics are written again to ",
@@ -142,27 +163,73 @@ static void tell_that_it_hangs(struct textfile *textfile)
 	tell(textfile, ETIMEDOUT, "it takes longer than 10 s; does the file system answer?");
 }
 
-static void start_writing(struct textfile *textfile, textfile_make make, void *data)
+/* One that ends with the controller, and after a while. */
+static pid_t fork_child(void)
 {
 	pid_t controller = getpid(), child = fork();
+
+	if (child != 0)
+		return child;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != controller)
+		_exit(0);
+	alarm(WRITING_SECONDS);
+	return 0;
+}
+
+static void start_writing(struct textfile *textfile, textfile_make make, void *data)
+{
+	pid_t child = fork_child();
 
 	if (child < 0)
 		tell(textfile, errno, strerror(errno));
 	if (child > 0)
 		textfile->writer = child;
-	if (child != 0)
-		return;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != controller)
+	if (child == 0)
+		_exit(write_in_child(textfile, make, data));
+}
+
+/* Until then it could put the file back. */
+static void await_end(pid_t writer)
+{
+	struct pollfd end = { .fd = (int)syscall(SYS_pidfd_open, writer, 0), .events = POLLIN };
+
+	if (end.fd >= 0)
+		poll(&end, 1, WRITING_SECONDS * 1000);
+}
+
+static void remove_in_child(const char *path, pid_t writer)
+{
+	char temporary[PATH_MAX];
+
+	close_all();
+	if (writer > 0)
+		await_end(writer);
+	temporary_of(path, temporary);
+	unlink(temporary);
+	unlink(path);
+}
+
+/* By a child as well. 0: there is nothing to remove, or no child. Whoever reaps children need not know this one. */
+static pid_t start_removing(struct textfile *textfile)
+{
+	pid_t writer = textfile->writer, child;
+
+	if (writer > 0)
+		kill(writer, SIGKILL);
+	child = textfile->path[0] ? fork_child() : 0;
+	if (child == 0 && textfile->path[0]) {
+		remove_in_child(textfile->path, writer);
 		_exit(0);
-	alarm(WRITING_SECONDS);
-	_exit(write_in_child(textfile, make, data));
+	}
+	*textfile = (struct textfile){};
+	return child > 0 ? child : 0;
 }
 
 void textfile_beat(struct textfile *textfile, const char *path, uint64_t now, textfile_make make, void *data)
 {
 	if (strcmp(textfile->path, path) != 0) {
-		textfile_remove(textfile);
+		start_removing(textfile);
 		snprintf(textfile->path, sizeof(textfile->path), "%s", path);
 	}
 	if (!textfile->path[0] || now < textfile->due)
@@ -188,25 +255,16 @@ bool textfile_reap(struct textfile *textfile, pid_t pid, int status)
 	return true;
 }
 
-static void end_writer(pid_t writer)
-{
-	const struct timespec pause = { .tv_nsec = 10 * CLOCK_MILLISECOND_NS };
-
-	kill(writer, SIGKILL);
-	for (int i = 0; i < 100 && waitpid(writer, NULL, WNOHANG) == 0; i++)
-		nanosleep(&pause, NULL);
-}
-
 void textfile_remove(struct textfile *textfile)
 {
-	char temporary[PATH_MAX];
+	const struct timespec pause = { .tv_nsec = 10 * CLOCK_MILLISECOND_NS };
+	pid_t writer = textfile->writer, child = start_removing(textfile);
 
-	if (textfile->writer > 0)
-		end_writer(textfile->writer);
-	if (textfile->path[0]) {
-		temporary_of(textfile->path, temporary);
-		unlink(temporary);
-		unlink(textfile->path);
+	for (int i = 0; child > 0 && i < REMOVING_MS / 10 && waitpid(child, NULL, WNOHANG) == 0; i++) {
+		if (writer > 0 && waitpid(writer, NULL, WNOHANG) != 0)
+			writer = 0;
+		nanosleep(&pause, NULL);
 	}
-	*textfile = (struct textfile){};
+	if (writer > 0)
+		waitpid(writer, NULL, WNOHANG);
 }

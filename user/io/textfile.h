@@ -31,19 +31,19 @@ struct textfile {
 	uint64_t tell_at;    /* of the same trouble, not before */
 };
 
-/* Makes the text, in the child; NULL: it cannot. */
+/* Makes the text, in the child, which closes all descriptors after it; NULL: it cannot. */
 typedef char *(*textfile_make)(void *data);
 
 /*
  * To be called often: writes if it is time to, and nobody is at it. When the path is another one, "" for none, the file
- * that was written until then is removed.
+ * that was written until then is removed, by another child, which textfile_reap() does not know either.
  */
 void textfile_beat(struct textfile *textfile, const char *path, uint64_t now, textfile_make make, void *data);
 
 /* A child ended, with that status of waitpid(2). False: it was not the writer. */
 bool textfile_reap(struct textfile *textfile, pid_t pid, int status);
 
-/* There is to be no file any more. */
+/* There is to be no file any more. Waits a second at most, if the file system does not answer. */
 void textfile_remove(struct textfile *textfile);
 
 #endif
