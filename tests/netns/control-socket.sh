@@ -50,6 +50,21 @@ hold() {
 	check "$1: nothing stays open" lab_until 15 as_before
 }
 
+cpu_ms() { awk -v hz="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); print int(($12 + $13) * 1000 / hz) }' "/proc/$CONTROLLER/stat"; }
+
+# Who connects then waits in the backlog, and is reported until somebody takes it.
+no_room() {
+	local limit before
+	limit=$(prlimit --pid "$CONTROLLER" --nofile --noheadings --output SOFT)
+	prlimit --pid "$CONTROLLER" --nofile=3:
+	before=$(cpu_ms)
+	lab_control timeout 3 "$STUBSIEVE" status --run-dir "$LAB_DIR/run" >/dev/null 2>&1
+	check_number "no descriptor for a connection: ms of CPU within 3 s" "$(($(cpu_ms) - before))" -le 300
+	prlimit --pid "$CONTROLLER" --nofile="$limit":
+	check_alive "a descriptor again"
+	check "a descriptor again: nothing stays open" lab_until 15 as_before
+}
+
 need_root
 lab_init control-socket
 lab_host ipv4
@@ -69,6 +84,7 @@ pester garbage 20
 pester leave 100
 hold idle 400
 hold deaf 80
+no_room
 check_number "resident memory, KiB more than before" "$(($(resident) - RESIDENT))" -le 2048
 check_equal "nothing was worth a word" "" "$(grep -v ': ready' "$LAB_DIR/filter.log")"
 finish

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "commands.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,11 +106,27 @@ static bool end_waiting(struct controller *controller, int fd)
 	return true;
 }
 
+/* A connection that nobody can take stays there, and is reported again and again. */
+static void rest(struct controller *controller)
+{
+	epoll_ctl(controller->epoll_fd, EPOLL_CTL_DEL, controller->control_fd, NULL);
+	controller->rests = true;
+}
+
+void commands_listen(struct controller *controller)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.u64 = CONTROLLER_CONTROL };
+
+	controller->rests = epoll_ctl(controller->epoll_fd, EPOLL_CTL_ADD, controller->control_fd, &event) < 0;
+}
+
 void commands_accept(struct controller *controller)
 {
 	_cleanup_close_ int fd = accept4(controller->control_fd, NULL, NULL, SOCK_CLOEXEC), longest = -1;
 	struct epoll_event event = { .events = EPOLLIN, .data.u64 = COMMANDS_TAG | (uint64_t)fd };
 
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS))
+		rest(controller);
 	if (fd < 0)
 		return;
 	if (controller->clients == CLIENTS_MAX) {

@@ -10,6 +10,9 @@
 /* The data of epoll_event for a command's connection; its descriptor is in the lower half. */
 #define COMMANDS_TAG (0xffffffffULL << 32)
 
+/* From now on commands are heard. */
+void commands_listen(struct controller *controller);
+
 /* A command is heard when it has asked: on a busy machine that can take a while. */
 void commands_accept(struct controller *controller);
 

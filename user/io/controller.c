@@ -62,7 +62,6 @@ static int set_up(struct controller *controller, struct config *config, struct e
 /* Once, after the start. Commands are answered when the service manager is told, too. */
 static void become_ready(struct controller *controller)
 {
-	struct epoll_event event = { .events = EPOLLIN, .data.u64 = CONTROLLER_CONTROL };
 	struct error error;
 
 	if (controller->is_ready ||
@@ -71,7 +70,7 @@ static void become_ready(struct controller *controller)
 	controller->is_ready = true;
 	if (privilege_confine(controller->filter->config, &error) < 0)
 		fprintf(stderr, "stubsieve: %s\n", error.text);
-	epoll_ctl(controller->epoll_fd, EPOLL_CTL_ADD, controller->control_fd, &event);
+	commands_listen(controller);
 	controller->changed(controller, CONTROLLER_READY, controller->data);
 }
 
@@ -108,6 +107,8 @@ static void beat(struct controller *controller, uint64_t now)
 	else
 		filter_beat(controller->filter, now);
 	watch_pins(controller);
+	if (controller->rests)
+		commands_listen(controller);
 	textfile_beat(&controller->metrics, controller->filter->config->metrics_textfile, now, make_metrics, controller);
 	if (reload->next) {
 		filter_beat(reload->next, now);

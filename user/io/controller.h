@@ -54,6 +54,7 @@ struct controller {
 	int control_fd;         /* on which commands are heard; -1: none yet */
 	unsigned int clients;   /* commands that have not asked yet */
 	bool is_ready;          /* CONTROLLER_READY was told */
+	bool rests;             /* no command is heard until the next beat: there was no room for another */
 	bool is_to_end;
 	bool is_to_remove;      /* a command asked to end and to remove the filter, too */
 	controller_answer answer;
