@@ -19,6 +19,9 @@
 /* Of these, so long for the looks at addresses that `results = covered` rests on, and `settle`; then they follow later. */
 #define KNOWING_NS (10 * CLOCK_SECOND_NS)
 
+/* To attach to what was opened, however long `settle` is, before it would be given up. */
+#define SPARE_NS (20 * CLOCK_SECOND_NS)
+
 /* How often is looked whether it is time. */
 #define KNOWN_EVERY_NS (10 * CLOCK_MILLISECOND_NS)
 
@@ -205,6 +208,11 @@ static bool is_losing(const struct namespaces *namespaces)
 	return false;
 }
 
+uint64_t reload_patience_ns(uint64_t settle_ns)
+{
+	return settle_ns < OPENING_NS - SPARE_NS - KNOWING_NS ? KNOWING_NS + settle_ns : OPENING_NS - SPARE_NS;
+}
+
 /* With all that the first one knows, or what can be waited for. */
 static bool is_prepared(const struct controller *controller, uint64_t now)
 {
@@ -212,7 +220,7 @@ static bool is_prepared(const struct controller *controller, uint64_t now)
 	bool is_known = namespaces_are_known(next) && (next->config->results == CONFIG_RESULTS_ALL || !is_losing(before));
 
 	return next->is_complete &&
-	       (is_known || now > controller->reload.began_at + KNOWING_NS + before->config->settle_ns);
+	       (is_known || now > controller->reload.began_at + reload_patience_ns(before->config->settle_ns));
 }
 
 static void open_more(struct controller *controller, uint64_t now)

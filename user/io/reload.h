@@ -44,6 +44,9 @@ void reload_want(struct controller *controller, int client_fd);
 void reload_work(struct controller *controller);
 uint64_t reload_due(const struct reload *reload, uint64_t now);
 
+/* How long it waits for what the next filter is to know, with the namespaces open already: less than until it gives up. */
+uint64_t reload_patience_ns(uint64_t settle_ns);
+
 /* Give it up: the controller ends. */
 void reload_end(struct controller *controller);
 
