@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 # Another configuration while the filter is at work, by `reload` and by SIGHUP: as a whole, or not at all; no query is
-# lost, wrongly answered, or passes for it; nothing grows; a broken one changes nothing, and is told of.
+# lost, wrongly answered, or passes for it; nothing grows; a broken one changes nothing, and is told of. RELOADS: how often
+# in a row (100).
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . tests/lib.sh
@@ -12,7 +13,8 @@ cd "$(dirname "$0")/../.." || exit 1
 . tests/reload-lab.sh
 
 RATE=300
-RELOADS=100
+RELOADS=${RELOADS:-100}
+FLOW_SECONDS=$((60 + RELOADS))
 NAMESPACES=8
 
 descriptors() { find "/proc/$1/fd" -mindepth 1 | wc -l; }
@@ -44,7 +46,7 @@ many() {
 many_inside() {
 	export -f many variant configure
 	export CONF LAB LAB_DIR STUBSIEVE
-	LAB_TIMEOUT=120 lab_control bash -c "many $1 $2" 2>&1
+	LAB_TIMEOUT=$((120 + 2 * RELOADS)) lab_control bash -c "many $1 $2" 2>&1
 }
 
 under_load() {
