@@ -124,6 +124,47 @@ confined() {
 	ip netns del "$LAB-later"
 }
 
+# watchdog_heard PHRASE [NAME=VALUE]...: how often a service manager that asks so hears of a beat, within 4 s
+watchdog_heard() {
+	local listener
+	python3 - "$LAB_DIR/notify" "$LAB_DIR/beats" <<'END' &
+import socket, sys, time
+heard = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+heard.bind(sys.argv[1])
+words = []
+try:
+    heard.settimeout(20)
+    while "READY=1" not in words:
+        words.append(heard.recv(4096).decode())
+    end = time.monotonic() + 4
+    while time.monotonic() < end:
+        heard.settimeout(max(end - time.monotonic(), 0.01))
+        words.append(heard.recv(4096).decode())
+except TimeoutError:
+    pass
+open(sys.argv[2], "w").write("".join(word + "\n" for word in words))
+END
+	listener=$!
+	lab_until 20 test -S "$LAB_DIR/notify"
+	(export NOTIFY_SOCKET=$LAB_DIR/notify "${@:2}"; lab_filter_start --settle 0) || not_ok "$1: the filter starts"
+	wait "$listener"
+	lab_filter stop
+	rm "$LAB_DIR/notify"
+	HEARD=$(grep -c '^WATCHDOG=1$' "$LAB_DIR/beats")
+}
+
+watchdog() {
+	local seconds
+	seconds=$(setting WatchdogSec)
+	check_number "watchdog: the unit asks for it, with time for a busy machine" "$seconds" -ge 20
+	watchdog_heard "watchdog" "WATCHDOG_USEC=${seconds}000000"
+	check_number "watchdog: it hears of beats" "$HEARD" -ge 2
+	watchdog_heard "not asked for"
+	check_equal "watchdog: without being asked it says nothing" 0 "$HEARD"
+	watchdog_heard "for another process" "WATCHDOG_USEC=${seconds}000000" WATCHDOG_PID=1
+	check_equal "watchdog: nor for another process" 0 "$HEARD"
+}
+
 answered() { container_fates "$1" | grep -q filter; }
 namespaces_followed() { [ "$(lab_status '.netns | length')" = "$1" ]; }
 
@@ -135,4 +176,5 @@ analyzed
 containers_host ipv4
 container_start one clients/one && container_bridged one 31
 confined
+watchdog
 finish

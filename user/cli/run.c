@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "cli.h"
@@ -47,6 +48,7 @@ static void print_usage(void)
 /* What the controller's callbacks need. */
 struct running {
 	const struct options *options;
+	bool is_watched; /* the service manager wants to hear that it beats */
 	bool had_file; /* so there has to be one again: without it the whole host would be in scope, perhaps */
 };
 
@@ -70,6 +72,14 @@ static void notify(const char *message)
 		       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length));
 }
 
+/* Does it ask for WATCHDOG=1, and of this process (sd_watchdog_enabled(3))? */
+static bool is_watched(void)
+{
+	const char *interval = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
+
+	return interval && strtoull(interval, NULL, 10) > 0 && (!pid || strtoull(pid, NULL, 10) == (unsigned long long)getpid());
+}
+
 static void notify_reading(void)
 {
 	char message[64];
@@ -90,7 +100,13 @@ static void tell(const struct controller *controller, const char *what)
 
 static void changed(struct controller *controller, enum controller_change change, void *data)
 {
-	(void)data;
+	const struct running *running = data;
+
+	if (change == CONTROLLER_BEATS) {
+		if (running->is_watched)
+			notify("WATCHDOG=1");
+		return;
+	}
 	if (change == CONTROLLER_READY)
 		tell(controller, "ready");
 	else if (change == CONTROLLER_LOADED)
@@ -215,7 +231,7 @@ static int check_privilege(struct config *config)
 
 static int run(const struct options *options)
 {
-	struct running running = { .options = options };
+	struct running running = { .options = options, .is_watched = is_watched() };
 	struct controller controller = { .answer = answer, .changed = changed, .read = read_configuration, .data = &running };
 	_cleanup_free_ char *text = NULL;
 	struct config *config = NULL;

@@ -115,6 +115,7 @@ static void beat(struct controller *controller, uint64_t now)
 		next = filter_beat_interval(reload->next);
 	}
 	controller->next_beat = now + (next < interval ? next : interval);
+	controller->changed(controller, CONTROLLER_BEATS, controller->data);
 }
 
 static void reap_children(struct controller *controller)

@@ -28,6 +28,7 @@ enum controller_change {
 	CONTROLLER_READS,  /* the configuration is read again */
 	CONTROLLER_LOADED, /* ... and in force */
 	CONTROLLER_KEPT,   /* ... or not, which was told of: the one before it is in force */
+	CONTROLLER_BEATS,  /* every second, or more often */
 };
 typedef void (*controller_changed)(struct controller *controller, enum controller_change change, void *data);
 
