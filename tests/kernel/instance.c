@@ -297,6 +297,50 @@ static void a_note_that_cannot_be_written_is_an_error(void **state)
 	assert_says(&error, ERROR_FAILED, run_dir);
 }
 
+static void assert_refused(const char *text)
+{
+	struct error error = {};
+	char pin_dir[8] = "before";
+	int fd = -1;
+
+	assert_int_equal(instance_lock(run_dir, &fd, &error), -EINVAL);
+	assert_int_equal(fd, -1);
+	assert_says(&error, ERROR_USAGE, run_dir);
+	assert_says(&error, ERROR_USAGE, text);
+	assert_int_equal(instance_read_pin_dir(run_dir, pin_dir, sizeof(pin_dir)), -EPERM);
+	assert_string_equal(pin_dir, "before");
+}
+
+static void a_directory_where_others_may_write_is_refused(void **state)
+{
+	(void)state;
+	run("mkdir -m 0755 %s && echo /p >%s/pin-dir", run_dir, run_dir);
+	close(lock());
+	run("chmod 0775 %s", run_dir);
+	assert_refused("chmod go-w");
+	run("chmod 1757 %s", run_dir);
+	assert_refused("chmod go-w");
+	run("chmod 0755 %s && chown 65534 %s", run_dir, run_dir);
+	assert_refused("another user");
+	run("chown 0 %s", run_dir);
+	close(lock());
+	run("mv %s %s.real && ln -s %s.real %s", run_dir, run_dir, run_dir, run_dir);
+	assert_refused("symbolic link");
+}
+
+static void a_note_that_is_a_symlink_is_not_followed(void **state)
+{
+	struct error error = {};
+
+	(void)state;
+	run("mkdir -m 0755 %s && echo before >%s/other && ln -s other %s/pin-dir", run_dir, run_dir, run_dir);
+	assert_int_equal(instance_note_pin_dir(run_dir, "/p", &error), -ELOOP);
+	assert_says(&error, ERROR_FAILED, "remove this symbolic link");
+	run("grep -q before %s/other && rm %s/pin-dir", run_dir, run_dir);
+	assert_int_equal(instance_note_pin_dir(run_dir, "/p", &error), 0);
+	assert_int_equal(mode_of("pin-dir") & ~(mode_t)0644, S_IFREG);
+}
+
 static int listen_here(void)
 {
 	struct error error = {};
@@ -599,6 +643,8 @@ int main(void)
 		cmocka_unit_test_setup(the_pin_directory_is_noted, fresh_run_dir),
 		cmocka_unit_test_setup(a_note_that_makes_no_sense_is_not_believed, fresh_run_dir),
 		cmocka_unit_test_setup(a_note_that_cannot_be_written_is_an_error, fresh_run_dir),
+		cmocka_unit_test_setup(a_directory_where_others_may_write_is_refused, fresh_run_dir),
+		cmocka_unit_test_setup(a_note_that_is_a_symlink_is_not_followed, fresh_run_dir),
 		cmocka_unit_test_setup(a_question_is_answered_whole, fresh_run_dir),
 		cmocka_unit_test_setup(the_control_socket_is_for_root, fresh_run_dir),
 		cmocka_unit_test_setup(a_directory_too_long_for_a_socket_is_a_usage_error, fresh_run_dir),

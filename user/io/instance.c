@@ -38,12 +38,34 @@ static struct flock whole_file(short type)
 	return (struct flock){ .l_type = type, .l_whence = SEEK_SET };
 }
 
+/* Who else may write there could name the process that we end, or the files that we write to. NULL: nobody can. */
+static const char *find_distrust(const struct stat *run_dir)
+{
+	if (S_ISLNK(run_dir->st_mode))
+		return "it is a symbolic link; name the directory itself with --run-dir";
+	if (!S_ISDIR(run_dir->st_mode))
+		return "it is no directory; name another one with --run-dir";
+	if (run_dir->st_uid != 0 && run_dir->st_uid != geteuid())
+		return "it belongs to another user; `chown` it to root, or name another directory with --run-dir";
+	if (run_dir->st_mode & (S_IWGRP | S_IWOTH))
+		return "others may write to it; `chmod go-w` it, or name another directory with --run-dir";
+	return NULL;
+}
+
 static int make_run_dir(const char *run_dir, struct error *error)
 {
-	if (mkdir(run_dir, 0755) < 0 && errno != EEXIST)
+	struct stat status;
+	const char *distrust;
+
+	if (mkdir(run_dir, 0755) == 0)
+		return 0;
+	if (errno != EEXIST)
 		return fail(error, errno, "cannot make %s: %s; name another directory with --run-dir", run_dir,
 			    strerror(errno));
-	return 0;
+	if (lstat(run_dir, &status) < 0)
+		return fail(error, errno == ENOENT ? ESTALE : errno, "cannot look at %s: %s", run_dir, strerror(errno));
+	distrust = find_distrust(&status);
+	return distrust ? fail_as(error, ERROR_USAGE, EINVAL, "cannot use the run-dir %s: %s", run_dir, distrust) : 0;
 }
 
 /* `stop` removes the lock's file while it holds the lock: then what we have is a lock on nothing. */
@@ -144,22 +166,26 @@ int instance_note_pin_dir(const char *run_dir, const char *pin_dir, struct error
 	char path[PATH_MAX];
 
 	join(path, run_dir, NOTE_NAME);
-	_cleanup_fclose_ FILE *file = fopen(path, "we");
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 
-	if (!file || fprintf(file, "%s\n", pin_dir) < 0 || fflush(file) != 0)
-		return fail(error, errno, "cannot write %s: %s", path, strerror(errno));
+	if (fd < 0 || dprintf(fd, "%s\n", pin_dir) < 0)
+		return fail(error, errno, "cannot write %s: %s%s", path, strerror(errno),
+			    errno == ELOOP ? "; remove this symbolic link" : "");
 	return 0;
 }
 
 int instance_read_pin_dir(const char *run_dir, char *ret_pin_dir, size_t size)
 {
 	char path[PATH_MAX], line[PATH_MAX];
+	struct stat status;
 
 	join(path, run_dir, NOTE_NAME);
 	_cleanup_fclose_ FILE *file = fopen(path, "re");
 
 	if (!file)
 		return -errno;
+	if (lstat(run_dir, &status) < 0 || find_distrust(&status)) /* `stop` unpins what is there */
+		return -EPERM;
 	if (!fgets(line, sizeof(line), file))
 		return -ENOENT;
 	line[strcspn(line, "\n")] = '\0';

@@ -12,7 +12,8 @@
 #include "error.h"
 
 /*
- * Take the lock, making run_dir (0755) if it is not there. ERROR_ALREADY_RUNNING names the holder's pid.
+ * Take the lock, making run_dir (0755) if it is not there. ERROR_ALREADY_RUNNING names the holder's pid; ERROR_USAGE:
+ * run_dir is a symbolic link, or others than root and we may write there.
  * The lock goes when *ret_fd is closed, or with the process.
  */
 int instance_lock(const char *run_dir, int *ret_fd, struct error *error);
@@ -26,7 +27,7 @@ pid_t instance_holder(const char *run_dir);
 /* Ask the holder to end (SIGTERM), and wait until it has let go of the lock, which is then ours. */
 int instance_take_over(const char *run_dir, int *ret_fd, struct error *error);
 
-/* The pin directory of the last controller, so that `stop` needs no option. -ENOENT: never noted. */
+/* The pin directory of the last controller, so that `stop` needs no option. -ENOENT: never noted; -EPERM: others may write there. */
 int instance_note_pin_dir(const char *run_dir, const char *pin_dir, struct error *error);
 int instance_read_pin_dir(const char *run_dir, char *ret_pin_dir, size_t size);
 
