@@ -24,6 +24,15 @@ static void the_line_is_as_printf_writes_it(void **state)
 	assert_string_equal(error.text, "1%s");
 }
 
+static void control_characters_do_not_reach_a_terminal(void **state)
+{
+	struct error error;
+
+	(void)state;
+	fail(&error, ENOENT, "cannot attach to %s", "m\x1b]0;x\x07\xc2\x9b\xc3\xa9\xff");
+	assert_string_equal(error.text, "cannot attach to m?]0;x???\xc3\xa9?");
+}
+
 static void a_long_line_is_cut(void **state)
 {
 	struct {
@@ -69,6 +78,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_number_comes_back_negative),
 		cmocka_unit_test(the_line_is_as_printf_writes_it),
+		cmocka_unit_test(control_characters_do_not_reach_a_terminal),
 		cmocka_unit_test(a_long_line_is_cut),
 		cmocka_unit_test(what_is_forbidden_is_a_matter_of_privilege),
 		cmocka_unit_test(a_kind_that_is_named_is_kept),

@@ -166,6 +166,10 @@ odd_names() {
 	lab_control ip link add $'m\xff' type veth peer name n0
 	check "an interface whose name is not UTF-8 is shown" lab_until 5 lab_shows_odd_name
 	lab_control ip link del n0
+	lab_control ip link add $'m\xc2\x9b' type veth peer name n0
+	check "an interface named with a control character of two octets is shown" lab_until 5 lab_shows_odd_name '??'
+	check_equal "... and none goes to the terminal" 0 "$(lab_filter status | LC_ALL=C grep -c $'\xc2\x9b')"
+	lab_control ip link del n0
 	mkdir "$LAB_CGROUP/clients/again"
 	lab_filter_stop
 	start_filter "controller of a cgroup that goes" --settle 0 --cgroup "$LAB/clients/again" || return
@@ -181,7 +185,8 @@ lab_explains_again() {
 	[ "$1" = "$(lab_filter explain www.example.com --type AAAA --cgroup "$LAB/clients/again" --json | jq -r '.queries[0].reason')" ]
 }
 
-lab_shows_odd_name() { [ "$(lab_status '[.netns[0].interfaces[] | select(.name == "m?")] | length')" = 1 ]; }
+# lab_shows_odd_name [WHAT]: instead of what cannot be shown
+lab_shows_odd_name() { [ "$(lab_status "[.netns[0].interfaces[] | select(.name == \"m${1:-?}\")] | length")" = 1 ]; }
 
 need_root
 lab_init usage

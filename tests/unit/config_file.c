@@ -161,6 +161,7 @@ static void what_is_no_text_is_told(void **state)
 	refuse_octets(utf16, sizeof(utf16) - 1, 1, "octet 0");
 	refuse("action = \x1b[31mdrop\n", 1, "control character");
 	refuse("cgroup = a\x7f\n", 1, "control character");
+	refuse("cgroup = a\xc2\x9b\n", 1, "control character");
 }
 
 /* To the octet, and a comment may be as long as it likes. */

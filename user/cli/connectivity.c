@@ -11,6 +11,7 @@
 #include "connectivity_json.h"
 #include "options.h"
 #include "rtnl.h"
+#include "text.h"
 
 /* Surveys that the kernel interrupts (its tables change meanwhile) before giving up. */
 #define ATTEMPTS 20
@@ -64,9 +65,10 @@ static void print_ignored(const struct connectivity_family *family, const struct
 
 	if (!family->ignored_ifindex || !if_indextoname(family->ignored_ifindex, name))
 		return;
-	if (config_matches_interface(config->ignored_interfaces, config->ignored_interface_count, name, &pattern))
-		printf("       ignored: %s %s (ignore-interface %s)\n", is_route ? "a route by" : "an address of", name,
-		       pattern);
+	if (!config_matches_interface(config->ignored_interfaces, config->ignored_interface_count, name, &pattern))
+		return;
+	text_clean(name);
+	printf("       ignored: %s %s (ignore-interface %s)\n", is_route ? "a route by" : "an address of", name, pattern);
 }
 
 static void print_family(const char *title, const struct connectivity_family *family, const struct config *config)

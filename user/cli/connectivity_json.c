@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "text.h"
+
 static int address_family(unsigned int family)
 {
 	return family == SIEVE_IPV4 ? AF_INET : AF_INET6;
@@ -54,17 +56,12 @@ void route_format_via(const struct route *route, char word[ROUTE_WORD_MAX])
 json_t *json_text(const char *text)
 {
 	char *clean = strdup(text);
-	json_t *string;
+	json_t *string = NULL;
 
-	for (char *octet = clean; octet && *octet; octet++)
-		if ((unsigned char)*octet < ' ' || *octet == 0x7f)
-			*octet = '?';
-	string = clean ? json_string(clean) : NULL;
-	for (char *octet = clean; !string && octet && *octet; octet++)
-		if (*octet & 0x80)
-			*octet = '?';
-	if (!string && clean)
+	if (clean) {
+		text_clean(clean);
 		string = json_string(clean);
+	}
 	free(clean);
 	return string;
 }
@@ -91,7 +88,10 @@ json_t *connectivity_json_witness(const struct route *route, const char *device)
 /* NULL if it is 0, no device, or that of one that is gone. */
 static const char *device_name(uint32_t ifindex, char name[IF_NAMESIZE])
 {
-	return ifindex ? if_indextoname(ifindex, name) : NULL;
+	if (!ifindex || !if_indextoname(ifindex, name))
+		return NULL;
+	text_clean(name);
+	return name;
 }
 
 void route_format_line(const struct route *route, char line[ROUTE_LINE_MAX])

@@ -20,8 +20,8 @@ void route_format_via(const struct route *route, char word[ROUTE_WORD_MAX]);
 void route_format_line(const struct route *route, char line[ROUTE_LINE_MAX]);
 
 /*
- * A string for JSON, which is UTF-8, of a name that need not be (interfaces, cgroups): then each octet that is
- * not ASCII becomes a question mark; so does every control character, for others' names are shown on terminals.
+ * A string for JSON, which is UTF-8, of a name that need not be (interfaces, cgroups): what is not UTF-8 becomes
+ * question marks; so does every control character (text_clean()), for others' names are shown on terminals.
  */
 json_t *json_text(const char *text);
 

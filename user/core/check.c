@@ -4,12 +4,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "text.h"
+
 static void print(char text[CHECK_TEXT_MAX], const char *format, va_list arguments)
 {
 	vsnprintf(text, CHECK_TEXT_MAX, format, arguments);
-	for (char *octet = text; *octet; octet++)
-		if ((unsigned char)*octet < ' ' || *octet == 0x7f)
-			*octet = '?';
+	text_clean(text);
 }
 
 /* Of too many the last is written over. */

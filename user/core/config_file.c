@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "text.h"
+
 #define BLANKS " \t"
 
 /*
@@ -48,14 +50,6 @@ static bool has_late_comment(const char *text, size_t length)
 	return false;
 }
 
-static bool has_control(const char *text, size_t length)
-{
-	for (size_t i = 0; i < length; i++)
-		if (((unsigned char)text[i] < ' ' && text[i] != '\t') || text[i] == 0x7f)
-			return true;
-	return false;
-}
-
 /* What keeps the line from being one `key = value`; NULL: nothing. */
 static const char *find_fault(const char *text, size_t length)
 {
@@ -65,7 +59,7 @@ static const char *find_fault(const char *text, size_t length)
 		return "a byte order mark; save the file as UTF-8 without one";
 	if (memchr(text, '\0', length))
 		return "an octet 0; this is no text, or it is UTF-16: save it as UTF-8";
-	if (has_control(text, length))
+	if (text_has_control(text, length))
 		return "a control character; remove it";
 	if (strchr(BLANKS, text[0]))
 		return "a line begins with its key: remove the blanks before it (no line continues the one above)";

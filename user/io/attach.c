@@ -154,8 +154,8 @@ static int explain_attach(const struct attachments *attachments, const struct li
 		return fail(error, number, "%s is not a pin of ours; remove it, or use another --pin-dir", path);
 	case EBUSY:
 		return fail(error, number,
-			    "cannot attach to %s: an ingress qdisc, or a foreign filter with our handle, is in the way; `tc qdisc show dev %s` and `tc filter show dev %s %s` show it",
-			    link->name, link->name, link->name, side == ATTACH_EGRESS ? "egress" : "ingress");
+			    "cannot attach to %s: an ingress qdisc, or a foreign filter with our handle, is in the way; `tc qdisc show` and `tc filter show dev DEVICE %s` show it",
+			    link->name, side == ATTACH_EGRESS ? "egress" : "ingress");
 	case EMFILE:
 		return fail(error, number, "cannot attach to %s: out of file descriptors; raise the limit (LimitNOFILE=)",
 			    link->name);

@@ -12,6 +12,7 @@
 
 #include "cleanup.h"
 #include "config_file.h"
+#include "text.h"
 
 /* So many names of the longest kind fit in. */
 #define FILE_MAX (8 << 20)
@@ -33,6 +34,7 @@ void config_report_add(struct config_report *report, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(report->text + length, sizeof(report->text) - length, format, arguments);
 	va_end(arguments);
+	text_clean(report->text + length);
 }
 
 struct complaining {

@@ -7,10 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "text.h"
+
 static void fill(struct error *error, enum error_kind kind, const char *format, va_list arguments)
 {
 	error->kind = kind;
 	vsnprintf(error->text, sizeof(error->text), format, arguments);
+	text_clean(error->text);
 }
 
 int fail(struct error *error, int number, const char *format, ...)

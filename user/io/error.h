@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * An error that a person can act on: what kind it is, and a line that names the thing and the cure.
- * Functions that fill one in return -errno as all others do.
+ * Functions that fill one in return -errno as all others do. It is shown on terminals: of names that others gave to
+ * things, control characters become question marks.
  */
 #ifndef STUBSIEVE_ERROR_H
 #define STUBSIEVE_ERROR_H

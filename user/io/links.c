@@ -11,6 +11,7 @@
 #include "cleanup.h"
 #include "clock.h"
 #include "netlink.h"
+#include "text.h"
 
 #ifndef ARPHRD_RAWIP
 #define ARPHRD_RAWIP 519
@@ -39,9 +40,7 @@ static int take_kind(const struct nlattr *attribute, void *data)
 static void take_name(struct link *link, const char *name)
 {
 	strncpy(link->name, name, sizeof(link->name) - 1);
-	for (char *octet = link->name; *octet; octet++)
-		if ((unsigned char)*octet < ' ' || *octet == 0x7f)
-			*octet = '?';
+	text_clean(link->name);
 }
 
 static int take_attribute(const struct nlattr *attribute, void *data)
