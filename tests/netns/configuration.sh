@@ -38,8 +38,8 @@ stubsieve: $CONF:4: a line is \`key = value\`, and this one has no \`=\`"
 	checked "keys that do not go together" 2 \
 		"stubsieve: $CONF: gateway \"lan\" cannot go with action reject: those who ask there have no socket on this host; use action answer, observe or drop"
 	configure "gateway = lan"
-	check_equal "a good one as JSON" '[true,0,["lan"],"answer"]' \
-		"$("$STUBSIEVE" check-config "$CONF" --json | jq -c '[.ok, (.errors | length), .config.gateway, .config.action]')"
+	check_equal "a good one as JSON" '[true,0,["lan"],"answer",false]' \
+		"$("$STUBSIEVE" check-config "$CONF" --json | jq -c '[.ok, (.errors | length), .config.gateway, .config.action, (.config | has("config"))]')"
 	yes 'foo = bar' | head -n 1000 >"$CONF"
 	check_equal "of a thousand errors the first are told" "20 stubsieve: ... and more" \
 		"$("$STUBSIEVE" check-config "$CONF" 2>&1 | grep -c 'no key') $("$STUBSIEVE" check-config "$CONF" 2>&1 | tail -n 1)"

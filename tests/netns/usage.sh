@@ -33,6 +33,7 @@ accepted() {
 run() { echo "$STUBSIEVE" run --run-dir "$LAB_DIR/run" --pin-dir "$LAB_DIR/bpf/stubsieve" "$@"; }
 
 command_lines() {
+	local command
 	refused "unknown command" 2 frobnicate "$STUBSIEVE" frobnicate
 	refused "part of a command's name" 2 stat "$STUBSIEVE" stat
 	refused "unknown option of run" 2 frobnicate "$STUBSIEVE" run --frobnicate
@@ -47,6 +48,13 @@ command_lines() {
 	refused "explain without a name" 2 "[Nn][Aa][Mm][Ee]" "$STUBSIEVE" explain
 	refused "explain with a label too long" 2 "" "$STUBSIEVE" explain "$(printf 'x%.0s' {1..64}).example"
 	accepted "help" "$STUBSIEVE" --help
+	check "it tells of --version" grep -q -e --version "$LAB_DIR/stdout"
+	for command in '' run status exec; do
+		# shellcheck disable=SC2086 # a word or none
+		accepted "-h${command:+ of $command}" "$STUBSIEVE" $command -h
+		check "... is help" grep -q '^usage: stubsieve' "$LAB_DIR/stdout"
+	done
+	refused "another short option" 2 "unknown option -x" "$STUBSIEVE" status -x
 }
 
 places() {

@@ -40,8 +40,10 @@ static int print_as_json(const char *file, const struct config *config, const ch
 {
 	json_t *object = json_pack("{s:o, s:b, s:o}", "file", json_text(file), "ok", config != NULL, "errors",
 				   errors ? json_lines(errors) : json_array());
+	json_t *values = config ? configuration_json(config) : json_null();
 
-	json_object_set_new(object, "config", config ? configuration_json(config) : json_null());
+	json_object_del(values, "config"); /* no key of a file: it is this one */
+	json_object_set_new(object, "config", values);
 	print_json(object);
 	return config ? EXIT_DONE : EXIT_USAGE;
 }

@@ -50,7 +50,7 @@ static int parse(struct request *request, int argc, char **argv)
 	optind = 0;
 	opterr = 0;
 	/* `+`: what follows the command's name is the command's. */
-	while ((option = getopt_long(argc, argv, "+:", table, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+:h", table, NULL)) != -1) {
 		switch (option) {
 		case 'h':
 			fputs(usage, stdout);

@@ -93,8 +93,9 @@ static void print_help(FILE *stream)
 
 		fprintf(stream, "%*s%s\n", width < 28 ? 30 - width : 2, "", commands[i].summary);
 	}
-	fputs("\n`stubsieve COMMAND --help` tells more. Exit status: 0 done, 1 failed, 2 usage or configuration,\n"
-	      "3 not running, 4 already running, 5 privilege missing, 6 the kernel lacks something.\n", stream);
+	fputs("\n`stubsieve COMMAND --help` tells more, `stubsieve --version` the version. Exit status: 0 done, 1 failed,\n"
+	      "2 usage or configuration, 3 not running, 4 already running, 5 privilege missing, 6 the kernel lacks\n"
+	      "something.\n", stream);
 }
 
 static const struct command *find_command(const char *name)
@@ -113,7 +114,7 @@ int main(int argc, char **argv)
 		print_help(stderr);
 		return EXIT_USAGE;
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
 		print_help(stdout);
 		return EXIT_DONE;
 	}

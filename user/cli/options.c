@@ -89,7 +89,7 @@ int options_parse(struct options *options, int argc, char **argv)
 	make_table(options, table);
 	optind = 0;
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, ":", table, &index)) != -1) {
+	while ((option = getopt_long(argc, argv, ":h", table, &index)) != -1) {
 		switch (option) {
 		case 'h':
 			options->print_usage();
