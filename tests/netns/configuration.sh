@@ -156,6 +156,53 @@ percent() {
 	lab_filter_stop
 }
 
+# usually COMMAND...: on the host, where $CONF is the usual file; sets STATUS, and SAID to what is complained of
+usually() {
+	STATUS=0
+	# shellcheck disable=SC2016 # the inner shell's
+	SAID=$(lab_control unshare --mount --propagation private sh -euc '
+		mount -t tmpfs -o mode=755 tmpfs /etc
+		mkdir /etc/stubsieve
+		touch /etc/stubsieve/stubsieve.conf
+		mount --bind "$1" /etc/stubsieve/stubsieve.conf
+		shift
+		exec "$@"' sh "$CONF" "$STUBSIEVE" "$@" 2>&1 >"$LAB_DIR/stdout") || STATUS=$?
+}
+
+# Commands find the controller by the two directories of the usual file, whatever else is wrong with it.
+directories() {
+	local command broken="stubsieve: /etc/stubsieve/stubsieve.conf cannot be used, \`stubsieve check-config\` tells why; going on with"
+	configure "settle = 0" "run-dir = $LAB_DIR/run" "pin-dir = $LAB_DIR/bpf/stubsieve"
+	start_filter "directories of the usual file" --config "$CONF" || return
+	for command in status reload metrics "exec -- true" "explain www.example.com"; do
+		# shellcheck disable=SC2086 # words
+		usually $command
+		check_equal "the usual file's directories: $command" "0 " "$STATUS $SAID"
+	done
+	usually status --run-dir "$LAB_DIR/other"
+	check_equal "the command line wins" "3 1" "$STATUS $(grep -c "$LAB_DIR/other" <<<"$SAID")"
+	configure "actoin = drop" "run-dir = $LAB_DIR/run" "pin-dir = relative"
+	usually status
+	check_equal "a broken file is told of in a line, and what it says of them counts" \
+		"0 $broken run-dir $LAB_DIR/run, pin-dir /sys/fs/bpf/stubsieve" "$STATUS $SAID"
+	usually status --run-dir "$LAB_DIR/run"
+	check_equal "it is not looked at where it is not needed" "0 " "$STATUS $SAID"
+	configure "actoin = drop"
+	usually status
+	check_equal "without them the usual ones count" "3 1" "$STATUS $(grep -c "^$broken run-dir /run/stubsieve, pin-dir" <<<"$SAID")"
+	check "it answers" lab_until 5 lab_filtered
+	kill -KILL "$(lab_status .pid)"
+	lab_until 5 lab_gone "$LAB_FILTER_PID" && LAB_FILTER_PID=''
+	rm "$LAB_DIR/run/pin-dir" # what the controller noted
+	configure "pin-dir = $LAB_DIR/bpf/stubsieve" "run-dir = $LAB_DIR/run"
+	usually metrics
+	check_equal "metrics of the filter that is left" "3 1" "$STATUS $(grep -c '^stubsieve_queries_total' "$LAB_DIR/stdout")"
+	usually stop
+	check_equal "stop takes away what is there" "0 " "$STATUS $SAID"
+	check_equal "stop: nothing is left" "" "$(lab_control ls "$LAB_DIR/run" "$LAB_DIR/bpf/stubsieve" 2>/dev/null)"
+	check_equal "stop: nothing is answered" 1 "$(lab_filtered; echo $?)"
+}
+
 need_root
 lab_init configuration
 CONF=$LAB_DIR/stubsieve.conf
@@ -164,6 +211,7 @@ unprivileged
 example
 lab_host ipv4
 command_line
+directories
 dnssec
 percent
 finish

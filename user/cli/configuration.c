@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cleanup.h"
+#include "cli.h"
 #include "connectivity_json.h"
 
 #define WORD_MAX 512
@@ -55,6 +57,27 @@ int configuration_read(const struct options *options, bool must_exist, struct co
 	*ret_config = config;
 	*ret_has_file = has_file;
 	return 0;
+}
+
+void configuration_take_places(struct config *config, bool run_dir_given, bool pin_dir_given)
+{
+	_cleanup_free_ struct config_report *report = NULL;
+	struct config *read;
+	int r;
+
+	if (run_dir_given && pin_dir_given)
+		return;
+	report = calloc(1, sizeof(*report));
+	read = config_new();
+	r = report && read ? config_read(CONFIG_FILE_USUAL, read, report) : -ENOMEM;
+	if (read && !run_dir_given)
+		memcpy(config->run_dir, read->run_dir, sizeof(config->run_dir));
+	if (read && !pin_dir_given)
+		memcpy(config->pin_dir, read->pin_dir, sizeof(config->pin_dir));
+	config_delete(read);
+	if (r < 0 && r != -ENOENT && r != -ENOTDIR)
+		complain(CONFIG_FILE_USUAL " cannot be used, `stubsieve check-config` tells why; going on with run-dir %s, pin-dir %s",
+			 config->run_dir, config->pin_dir);
 }
 
 static json_t *values_json(const struct config *config, const struct config_key *key)

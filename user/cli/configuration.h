@@ -17,6 +17,13 @@
 int configuration_read(const struct options *options, bool must_exist, struct config **ret_config, bool *ret_has_file,
 		       struct config_report *report);
 
+/*
+ * Where the controller that a command talks to has its directories: what is not given (run-dir, pin-dir) is taken from
+ * the usual file, if it is there, and nothing else of it. If the file cannot be read, or anything in it is wrong, that
+ * is told in a line, and what can be read of the two counts: `stop` works with any file.
+ */
+void configuration_take_places(struct config *config, bool run_dir_given, bool pin_dir_given);
+
 /* The name of the file that is read, if it is there. */
 const char *configuration_file(const struct options *options);
 

@@ -10,7 +10,7 @@
 
 #include "cleanup.h"
 #include "cli.h"
-#include "config.h"
+#include "configuration.h"
 #include "instance.h"
 #include "scope.h"
 
@@ -28,11 +28,12 @@ static const char usage[] =
 	"controller runs, 126 or 127: the command cannot be run or found.\n"
 	"\n"
 	"  --exempt             outside of the filter\n"
-	"  --run-dir DIRECTORY  of the controller (default: /run/stubsieve)\n";
+	"  --run-dir DIRECTORY  of the controller (default: what " CONFIG_FILE_USUAL "\n"
+	"                       says, or /run/stubsieve)\n";
 
 struct request {
 	struct config config; /* for run_dir */
-	bool exempt;
+	bool exempt, run_dir_given;
 };
 
 /* -1 to go on, or an exit status. The command begins at argv[optind]. */
@@ -59,6 +60,7 @@ static int parse(struct request *request, int argc, char **argv)
 			request->exempt = true;
 			break;
 		case 'r':
+			request->run_dir_given = true;
 			if (config_set(&request->config, "run-dir", optarg, text) == 0)
 				break;
 			complain("--%s", text);
@@ -145,8 +147,10 @@ int command_exec(int argc, char **argv)
 
 	config_init(&request.config);
 	status = parse(&request, argc, argv);
-	if (status < 0)
+	if (status < 0) {
+		configuration_take_places(&request.config, request.run_dir_given, true);
 		status = find_cgroup(&request, path);
+	}
 	config_free(&request.config);
 	if (status < 0)
 		status = move_to(path);

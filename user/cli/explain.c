@@ -13,6 +13,7 @@
 
 #include "cleanup.h"
 #include "cli.h"
+#include "configuration.h"
 #include "connectivity_json.h"
 #include "clock.h"
 #include "decide.h"
@@ -48,7 +49,8 @@ static void print_usage(void)
 	      "  --type A|AAAA        only this type of query (default: both)\n"
 	      "  --cgroup PATH        as if sent from this cgroup (default: the one of this command)\n"
 	      "  --json               print JSON\n"
-	      "  --run-dir DIRECTORY  of the controller (default: /run/stubsieve)\n",
+	      "  --run-dir DIRECTORY  of the controller (default: what " CONFIG_FILE_USUAL "\n"
+	      "                       says, or /run/stubsieve)\n",
 	      stdout);
 }
 
@@ -404,8 +406,10 @@ int command_explain(int argc, char **argv)
 	status = options_parse(&options, argc, argv);
 	if (status < 0)
 		status = check(&options, cgroup);
-	if (status < 0)
+	if (status < 0) {
+		configuration_take_places(&options.config, options.run_dir_given, true);
 		status = explain(&options, cgroup);
+	}
 	options_free(&options);
 	return status;
 }

@@ -4,6 +4,7 @@
 
 #include "cleanup.h"
 #include "cli.h"
+#include "configuration.h"
 #include "instance.h"
 #include "metrics_gather.h"
 #include "options.h"
@@ -21,7 +22,8 @@ static void print_usage(void)
 	      "\n"
 	      "  --textfile PATH      write to this file instead, replacing it as a whole: for node_exporter's textfile\n"
 	      "                       collector, which takes files called *.prom\n"
-	      "  --run-dir DIRECTORY  of the controller (default: /run/stubsieve)\n"
+	      "  --run-dir DIRECTORY  of the controller (default: what " CONFIG_FILE_USUAL "\n"
+	      "                       says, or /run/stubsieve)\n"
 	      "  --pin-dir DIRECTORY  where it pins (default: where the controller said that it does)\n",
 	      stdout);
 }
@@ -71,6 +73,7 @@ int command_metrics(int argc, char **argv)
 	config_init(config);
 	status = options_parse(&options, argc, argv);
 	if (status < 0) {
+		configuration_take_places(config, options.run_dir_given, options.pin_dir_given);
 		if (!options.pin_dir_given)
 			instance_read_pin_dir(config->run_dir, config->pin_dir, sizeof(config->pin_dir));
 		status = show(&options);

@@ -59,6 +59,8 @@ static int take_key(struct options *options, const char *key, const char *word)
 		complain("--%s", error);
 		return EXIT_USAGE;
 	}
+	if (strcmp(key, "run-dir") == 0)
+		options->run_dir_given = true;
 	if (strcmp(key, "pin-dir") == 0)
 		options->pin_dir_given = true;
 	return note_given(options, key, word);

@@ -27,7 +27,7 @@ struct options {
 	struct config config;
 	bool json;
 	bool flag_given;
-	bool pin_dir_given;
+	bool run_dir_given, pin_dir_given;
 	struct option_given *given; /* in their order; options_free() frees them */
 	size_t given_count;
 	const char *own_value; /* NULL if it was not given */

@@ -6,6 +6,7 @@
 
 #include "cleanup.h"
 #include "cli.h"
+#include "configuration.h"
 #include "instance.h"
 #include "options.h"
 #include "reload.h"
@@ -20,7 +21,8 @@ static void print_usage(void)
 	      "whole. If anything is wrong with it, or it cannot be put in force, the one before it stays, and this command\n"
 	      "says why. Exit status 2: the configuration cannot be used; 3: no controller runs.\n"
 	      "\n"
-	      "  --run-dir DIRECTORY  of the controller (default: /run/stubsieve)\n",
+	      "  --run-dir DIRECTORY  of the controller (default: what " CONFIG_FILE_USUAL "\n"
+	      "                       says, or /run/stubsieve)\n",
 	      stdout);
 }
 
@@ -48,8 +50,10 @@ int command_reload(int argc, char **argv)
 
 	config_init(&options.config);
 	status = options_parse(&options, argc, argv);
-	if (status < 0)
+	if (status < 0) {
+		configuration_take_places(&options.config, options.run_dir_given, true);
 		status = reload(&options.config);
+	}
 	options_free(&options);
 	return status;
 }

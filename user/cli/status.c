@@ -7,6 +7,7 @@
 
 #include "cleanup.h"
 #include "cli.h"
+#include "configuration.h"
 #include "instance.h"
 #include "options.h"
 
@@ -20,7 +21,8 @@ static void print_usage(void)
 	      "Exit status 3: none is running.\n"
 	      "\n"
 	      "  --json               print JSON\n"
-	      "  --run-dir DIRECTORY  of the controller (default: /run/stubsieve)\n",
+	      "  --run-dir DIRECTORY  of the controller (default: what " CONFIG_FILE_USUAL "\n"
+	      "                       says, or /run/stubsieve)\n",
 	      stdout);
 }
 
@@ -317,8 +319,10 @@ int command_status(int argc, char **argv)
 
 	config_init(&options.config);
 	status = options_parse(&options, argc, argv);
-	if (status < 0)
+	if (status < 0) {
+		configuration_take_places(&options.config, options.run_dir_given, true);
 		status = show(&options);
+	}
 	options_free(&options);
 	return status;
 }

@@ -7,6 +7,7 @@
 #include "cleanup.h"
 #include "cli.h"
 #include "config_word.h"
+#include "configuration.h"
 #include "instance.h"
 #include "options.h"
 #include "ramp_wait.h"
@@ -25,7 +26,8 @@ static const char usage[] =
 	"and a controller that is started meanwhile calls it off: then this command fails.\n"
 	"\n"
 	"  --ramp SECONDS       how long that takes, up to a day; decimals are allowed (default: 0, at once)\n"
-	"  --run-dir DIRECTORY  of the controller (default: /run/stubsieve)\n"
+	"  --run-dir DIRECTORY  of the controller (default: what " CONFIG_FILE_USUAL "\n"
+	"                       says, or /run/stubsieve)\n"
 	"  --pin-dir DIRECTORY  where it pins (default: where the controller said that it does)\n";
 
 static void print_usage(void)
@@ -100,6 +102,7 @@ int command_stop(int argc, char **argv)
 	if (status < 0 && options.own_value)
 		status = parse_ramp(options.own_value, &ramp_ns);
 	if (status < 0) {
+		configuration_take_places(config, options.run_dir_given, options.pin_dir_given);
 		if (!options.pin_dir_given)
 			instance_read_pin_dir(config->run_dir, config->pin_dir, sizeof(config->pin_dir));
 		if (ramp_ns > 0)
