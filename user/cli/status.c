@@ -7,9 +7,11 @@
 
 #include "cleanup.h"
 #include "cli.h"
+#include "clock.h"
 #include "configuration.h"
 #include "instance.h"
 #include "options.h"
+#include "pinned.h"
 
 #define WORDS_SHOWN 10 /* of a key that can have thousands */
 
@@ -18,7 +20,7 @@ static void print_usage(void)
 	fputs("usage: stubsieve status [--json] [--run-dir DIRECTORY]\n"
 	      "\n"
 	      "Tell what the running controller does, what it knows of the network, and what it has counted.\n"
-	      "Exit status 3: none is running.\n"
+	      "Exit status 3: none is running; whether the filter of an earlier one is still in place is told.\n"
 	      "\n"
 	      "  --json               print JSON\n"
 	      "  --run-dir DIRECTORY  of the controller (default: what " CONFIG_FILE_USUAL "\n"
@@ -288,17 +290,48 @@ static void print_text(const json_t *status)
 	print_counters(json_object_get(status, "responses"), "responses");
 }
 
-static int show(const struct options *options)
+/* Of an earlier controller: it answers until it has been silent for `fail-open-after`, and it is there until `stop`. */
+static bool find_leftover(struct config *config, double *ret_silent_seconds)
+{
+	uint64_t beat, now;
+
+	instance_read_pin_dir(config->run_dir, config->pin_dir, sizeof(config->pin_dir));
+	if (pinned_heartbeat(config->pin_dir, &beat) < 0)
+		return false;
+	now = clock_monotonic_ns();
+	*ret_silent_seconds = beat < now ? (double)(now - beat) / (double)CLOCK_SECOND_NS : 0;
+	return true;
+}
+
+static int show_not_running(struct options *options, const struct error *error)
+{
+	json_t *status = json_pack("{s:b}", "running", 0);
+	double silent_seconds = 0;
+	bool is_left = find_leftover(&options->config, &silent_seconds);
+
+	if (is_left) {
+		json_object_set_new(status, "leftover", json_true());
+		json_object_set_new(status, "heartbeat_age_seconds", json_real(silent_seconds));
+	}
+	if (options->json)
+		print_json(status);
+	else
+		json_decref(status);
+	complain("%s", error->text);
+	if (is_left)
+		complain("the filter of an earlier controller is in place (silent for %.0f s); `stubsieve stop` takes it away",
+			 silent_seconds);
+	return exit_status(error->kind);
+}
+
+static int show(struct options *options)
 {
 	_cleanup_free_ char *answer = NULL;
 	struct error error;
 	json_t *status;
 
-	if (instance_ask(options->config.run_dir, "status", &answer, &error) < 0) {
-		if (options->json && error.kind == ERROR_NOT_RUNNING)
-			print_json(json_pack("{s:b}", "running", 0));
-		return complain_error(&error);
-	}
+	if (instance_ask(options->config.run_dir, "status", &answer, &error) < 0)
+		return error.kind == ERROR_NOT_RUNNING ? show_not_running(options, &error) : complain_error(&error);
 	status = json_loads(answer, 0, NULL);
 	if (!status) {
 		complain("the controller's answer is not JSON; is it of another version?");
@@ -320,7 +353,7 @@ int command_status(int argc, char **argv)
 	config_init(&options.config);
 	status = options_parse(&options, argc, argv);
 	if (status < 0) {
-		configuration_take_places(&options.config, options.run_dir_given, true);
+		configuration_take_places(&options.config, options.run_dir_given, false);
 		status = show(&options);
 	}
 	options_free(&options);
