@@ -14,6 +14,7 @@
 #include "machine.h"
 #include "netns.h"
 #include "pins.h"
+#include "privilege.h"
 
 static struct checks checks; /* large */
 static struct config config;
@@ -272,7 +273,7 @@ static void the_row_of_capabilities_that_is_met_is_told(void **state)
 		drop_to_own_netns();
 		check_capabilities();
 		CHILD_CHECK(checks_lack(&checks) == CHECK_LACKS_NOTHING);
-		child_expect("capabilities", CHECK_WARNING, "CAP_SYS_ADMIN, CAP_SYS_PTRACE");
+		child_expect("capabilities", CHECK_WARNING, "CAP_SYS_PTRACE and CAP_SYS_ADMIN");
 		config.netns = CONFIG_NETNS_SELF;
 		check_capabilities();
 		child_expect("capabilities", CHECK_OK, "--netns self");
@@ -283,6 +284,39 @@ static void the_row_of_capabilities_that_is_met_is_told(void **state)
 		_exit(0);
 	}
 	expect_exit(child, 0);
+}
+
+/* One of the two without the other is what run refuses, unless it is to keep to its own network namespace. */
+static void one_half_of_what_other_namespaces_take_is_missing(void **state)
+{
+	static const struct {
+		unsigned int number;
+		const char *text;
+	} table[] = {
+		{ CAP_SYS_PTRACE, "without CAP_SYS_PTRACE " },
+		{ CAP_SYS_ADMIN, "without CAP_SYS_ADMIN " },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_COUNT(table); i++) {
+		pid_t child = fork_child();
+
+		if (child == 0) {
+			struct error error;
+
+			child_drop_capability(table[i].number);
+			check_capabilities();
+			CHILD_CHECK(checks_lack(&checks) == CHECK_LACKS_PRIVILEGE);
+			child_expect("capabilities", CHECK_MISSING, table[i].text);
+			CHILD_CHECK(privilege_check(&config, &error) == -EPERM);
+			config.netns = CONFIG_NETNS_SELF;
+			check_capabilities();
+			child_expect("capabilities", CHECK_OK, "--netns self");
+			CHILD_CHECK(privilege_check(&config, &error) == 0);
+			_exit(0);
+		}
+		expect_exit(child, 0);
+	}
 }
 
 static void who_is_not_root_of_the_machine_is_told(void **state)
@@ -309,6 +343,9 @@ static void who_is_not_root_of_the_machine_is_told(void **state)
 		check_capabilities();
 		CHILD_CHECK(checks_lack(&checks) == CHECK_LACKS_PRIVILEGE);
 		child_expect("user", CHECK_MISSING, "user namespace");
+		doctor_check_programs(&checks);
+		CHILD_CHECK(checks_lack(&checks) == CHECK_LACKS_NOTHING);
+		child_expect("programs", CHECK_NOTE, "user namespace");
 		_exit(0);
 	}
 	expect_exit(child, 0);
@@ -353,7 +390,36 @@ static void locked_memory_matters_to_old_kernels_alone(void **state)
 		memset(&checks, 0, sizeof(checks));
 		child_drop_capability(CAP_SYS_RESOURCE);
 		doctor_check_limits(&checks, &config);
-		child_expect("memlock", CHECK_WARNING, "65536");
+		CHILD_CHECK(checks_lack(&checks) == CHECK_LACKS_PRIVILEGE);
+		child_expect("memlock", CHECK_MISSING, "65536");
+		doctor_check_programs(&checks);
+		CHILD_CHECK(checks_lack(&checks) == CHECK_LACKS_NOTHING);
+		child_expect("programs", CHECK_NOTE, "locked memory");
+		_exit(0);
+	}
+	expect_exit(child, 0);
+}
+
+/* As much as run wants, and one octet less. A container's root may not raise the limit. */
+static void locked_memory_is_enough_where_run_has_enough(void **state)
+{
+	struct rlimit enough = { PRIVILEGE_MEMLOCK_ENOUGH, PRIVILEGE_MEMLOCK_ENOUGH }, before;
+	pid_t child;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_MEMLOCK, &before), 0);
+	if (before.rlim_max < enough.rlim_max && !doctor_has_capabilities(1ULL << CAP_SYS_RESOURCE))
+		skip();
+	child = fork_child();
+	if (child == 0) {
+		CHILD_CHECK(setrlimit(RLIMIT_MEMLOCK, &enough) == 0 && personality(UNAME26) >= 0);
+		child_drop_capability(CAP_SYS_RESOURCE);
+		doctor_check_limits(&checks, &config);
+		child_expect("memlock", CHECK_OK, "enough");
+		enough.rlim_cur = enough.rlim_max -= 1;
+		CHILD_CHECK(setrlimit(RLIMIT_MEMLOCK, &enough) == 0);
+		doctor_check_limits(&checks, &config);
+		child_expect("memlock", CHECK_MISSING, "at most 536870911");
 		_exit(0);
 	}
 	expect_exit(child, 0);
@@ -794,9 +860,11 @@ int main(void)
 		DOCTOR_TEST(an_interpreter_is_warned_of),
 		DOCTOR_TEST(seccomp_is_looked_for),
 		DOCTOR_TEST(the_row_of_capabilities_that_is_met_is_told),
+		DOCTOR_TEST(one_half_of_what_other_namespaces_take_is_missing),
 		DOCTOR_TEST(who_is_not_root_of_the_machine_is_told),
 		DOCTOR_TEST(few_open_files_are_few_namespaces),
 		DOCTOR_TEST(locked_memory_matters_to_old_kernels_alone),
+		DOCTOR_TEST(locked_memory_is_enough_where_run_has_enough),
 		DOCTOR_TEST(the_programs_are_tried_and_gone),
 		DOCTOR_TEST(the_older_hook_is_tried_where_it_would_be_used),
 		DOCTOR_TEST(without_privilege_the_programs_are_not_tried),

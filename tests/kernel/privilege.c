@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "sandbox.h"
 
+#include <sys/personality.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "capability.h"
@@ -194,6 +196,52 @@ static void who_may_not_drop_the_bounding_set_is_confined_all_the_same(void **st
 	expect_exit(child, 0);
 }
 
+/* It goes by the version that uname() says, so every kernel can play an old one. */
+static void little_locked_memory_is_refused_where_maps_are_that(void **state)
+{
+	static const struct {
+		rlim_t limit;
+		uint64_t mask;
+		int expected;
+	} table[] = {
+		{ 64UL << 20, BIT(CAP_SYS_RESOURCE), 0 },
+		{ 64UL << 20, 0, -EPERM },
+		{ PRIVILEGE_MEMLOCK_ENOUGH - 1, SYS | PTRACE, -EPERM },
+		{ PRIVILEGE_MEMLOCK_ENOUGH, 0, 1 },
+		{ PRIVILEGE_MEMLOCK_ENOUGH, SYS | PTRACE, 0 },
+	};
+
+	struct privilege privilege;
+	struct rlimit before;
+
+	(void)state;
+	privilege_read(&privilege);
+	assert_int_equal(getrlimit(RLIMIT_MEMLOCK, &before), 0);
+	for (size_t i = 0; i < ARRAY_COUNT(table); i++) {
+		bool has_resource = privilege.effective & BIT(CAP_SYS_RESOURCE);
+		const struct rlimit limit = { table[i].limit, table[i].limit };
+		pid_t child;
+
+		/* a container's root may not raise it */
+		if (!has_resource && (table[i].limit > before.rlim_max || table[i].mask == BIT(CAP_SYS_RESOURCE)))
+			continue;
+		child = fork_child();
+		if (child == 0) {
+			bool is_alone = table[i].mask == BIT(CAP_SYS_RESOURCE);
+			struct config config = { .netns = is_alone ? CONFIG_NETNS_SELF : CONFIG_NETNS_SCOPE };
+			struct error error;
+			int r;
+
+			CHILD_CHECK(setrlimit(RLIMIT_MEMLOCK, &limit) == 0 && personality(UNAME26) >= 0);
+			r = check_with(capability_needed(false) | table[i].mask, &config, &error);
+			child_check(r == table[i].expected, error.text);
+			CHILD_CHECK(r >= 0 || strstr(error.text, "locked memory"));
+			_exit(0);
+		}
+		expect_exit(child, 0);
+	}
+}
+
 static void what_was_given_up_does_not_come_back(void **state)
 {
 	pid_t child = fork_child();
@@ -252,6 +300,7 @@ int main(void)
 		cmocka_unit_test(root_of_a_user_namespace_is_none),
 		cmocka_unit_test(the_rest_is_given_up),
 		cmocka_unit_test(who_may_not_drop_the_bounding_set_is_confined_all_the_same),
+		cmocka_unit_test(little_locked_memory_is_refused_where_maps_are_that),
 		cmocka_unit_test(what_was_given_up_does_not_come_back),
 		cmocka_unit_test(a_later_configuration_of_the_same_kind_is_accepted),
 	};

@@ -64,6 +64,9 @@ unfit() {
 	expect_status "no capabilities" 5 lab_control setpriv --bounding-set=-all --inh-caps=-all "$STUBSIEVE" doctor --json \
 		--run-dir "$LAB_DIR/run" --pin-dir "$LAB_DIR/bpf/stubsieve"
 	check "no capabilities: they are named" grep -q CAP_NET_ADMIN <(seen capabilities)
+	expect_status "what run refuses without CAP_SYS_PTRACE" 5 lab_control setpriv --bounding-set=-sys_ptrace --inh-caps=-all \
+		"$STUBSIEVE" doctor --json --run-dir "$LAB_DIR/run" --pin-dir "$LAB_DIR/bpf/stubsieve"
+	check_equal "what run refuses without CAP_SYS_PTRACE: it cannot run" false "$(jq -r .can_run "$LAB_DIR/doctor.json")"
 	expect_status "no capabilities, and a pin-dir on no bpffs" 2 lab_control setpriv --bounding-set=-all --inh-caps=-all \
 		"$STUBSIEVE" doctor --json --run-dir "$LAB_DIR/run" --pin-dir "$LAB_DIR/x/y"
 	cp "$STUBSIEVE" "$LAB_DIR/stubsieve" && chmod 755 "$LAB_DIR/stubsieve"

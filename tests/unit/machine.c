@@ -5,12 +5,9 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <linux/capability.h>
 #include <string.h>
 
 #include "machine.h"
-
-#define BIT(number) (1ULL << (number))
 
 static void kernel_releases_are_compared_as_numbers(void **state)
 {
@@ -62,32 +59,6 @@ static void only_the_whole_map_is_the_initial_user_namespace(void **state)
 	assert_false(machine_is_initial_userns("         0          0          1\n"));
 	assert_false(machine_is_initial_userns("         0       1000          1\n"));
 	assert_false(machine_is_initial_userns(""));
-}
-
-static void assert_missing(uint64_t needed, uint64_t effective, const char *want)
-{
-	char names[128];
-
-	machine_missing_capabilities(needed, effective, names, sizeof(names));
-	assert_string_equal(names, want);
-}
-
-static void capabilities_that_are_missing_are_named(void **state)
-{
-	const uint64_t own = BIT(CAP_BPF) | BIT(CAP_NET_ADMIN) | BIT(CAP_PERFMON);
-	char small[12];
-
-	(void)state;
-	assert_missing(own, own, "");
-	assert_missing(own, UINT64_MAX, "");
-	assert_missing(own, 0, "CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON");
-	assert_missing(own, own & ~BIT(CAP_PERFMON), "CAP_PERFMON");
-	assert_missing(own, BIT(CAP_SYS_ADMIN), "CAP_NET_ADMIN");
-	assert_missing(own, BIT(CAP_SYS_ADMIN) | BIT(CAP_NET_ADMIN), "");
-	assert_missing(BIT(CAP_SYS_ADMIN) | BIT(CAP_SYS_PTRACE), own, "CAP_SYS_ADMIN, CAP_SYS_PTRACE");
-	assert_missing(BIT(CAP_SYS_RESOURCE), own, "CAP_SYS_RESOURCE");
-	machine_missing_capabilities(own, 0, small, sizeof(small));
-	assert_string_equal(small, "CAP_BPF, CA");
 }
 
 static void modules_count_that_are_asked_before_dns(void **state)
@@ -143,7 +114,6 @@ int main(void)
 		cmocka_unit_test(lockdown_is_what_stands_in_brackets),
 		cmocka_unit_test(cgroups_of_v1_count_where_they_are_mounted),
 		cmocka_unit_test(only_the_whole_map_is_the_initial_user_namespace),
-		cmocka_unit_test(capabilities_that_are_missing_are_named),
 		cmocka_unit_test(modules_count_that_are_asked_before_dns),
 		cmocka_unit_test(resolver_options_are_words_of_their_own),
 		cmocka_unit_test(of_resolved_the_last_value_in_its_section_counts),

@@ -61,11 +61,16 @@ uint64_t capability_needed(bool other_netns)
 	return BIT(BPF) | BIT(CAP_NET_ADMIN) | BIT(PERFMON) | (other_netns ? OTHERS : 0);
 }
 
-uint64_t capability_missing(uint64_t mask, bool other_netns)
+uint64_t capability_lacking(uint64_t mask, uint64_t wanted)
 {
 	if (mask & BIT(CAP_SYS_ADMIN))
 		mask |= BIT(BPF) | BIT(PERFMON);
-	return capability_needed(other_netns) & ~mask;
+	return wanted & ~mask;
+}
+
+uint64_t capability_missing(uint64_t mask, bool other_netns)
+{
+	return capability_lacking(mask, capability_needed(other_netns));
 }
 
 uint64_t capability_kept(uint64_t mask, bool other_netns)

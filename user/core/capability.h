@@ -13,9 +13,12 @@
 uint64_t capability_needed(bool other_netns);
 
 /*
- * Those of the row that are not in the mask. CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON, which were split from it
- * in Linux 5.8.
+ * Of what is wanted that which is not in the mask. CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON, which were split from
+ * it in Linux 5.8.
  */
+uint64_t capability_lacking(uint64_t mask, uint64_t wanted);
+
+/* The same of the row. */
 uint64_t capability_missing(uint64_t mask, bool other_netns);
 
 /*

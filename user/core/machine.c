@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "machine.h"
 
-#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -51,33 +50,6 @@ bool machine_is_initial_userns(const char *uid_map)
 
 	return sscanf(uid_map, "%lu %lu %lu", &inside, &outside, &count) == 3 && inside == 0 && outside == 0 &&
 	       count == 4294967295UL;
-}
-
-void machine_missing_capabilities(uint64_t needed, uint64_t effective, char *ret_names, size_t size)
-{
-	static const struct {
-		unsigned int number;
-		const char *name;
-		bool is_in_sys_admin;
-	} known[] = {
-		{ CAP_BPF, "CAP_BPF", true },
-		{ CAP_NET_ADMIN, "CAP_NET_ADMIN", false },
-		{ CAP_PERFMON, "CAP_PERFMON", true },
-		{ CAP_SYS_ADMIN, "CAP_SYS_ADMIN", false },
-		{ CAP_SYS_PTRACE, "CAP_SYS_PTRACE", false },
-		{ CAP_SYS_RESOURCE, "CAP_SYS_RESOURCE", false },
-	};
-	size_t used = 0;
-
-	ret_names[0] = '\0';
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]) && used < size; i++) {
-		uint64_t bit = 1ULL << known[i].number;
-
-		if (!(needed & bit) || effective & bit ||
-		    (known[i].is_in_sys_admin && effective & 1ULL << CAP_SYS_ADMIN))
-			continue;
-		used += (size_t)snprintf(ret_names + used, size - used, "%s%s", used ? ", " : "", known[i].name);
-	}
 }
 
 static void strip_comment(char *line, const char *signs)

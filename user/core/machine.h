@@ -19,12 +19,6 @@ unsigned int machine_cgroups_v1(const char *cgroups, const char *controller);
 /* Of /proc/PID/uid_map: is it the initial user namespace, in which capabilities are those that BPF asks for? */
 bool machine_is_initial_userns(const char *uid_map);
 
-/*
- * The capabilities of `needed` (a mask) that `effective` has not, with commas between; "" for none. CAP_SYS_ADMIN
- * stands for CAP_BPF and CAP_PERFMON, as it does in the kernel.
- */
-void machine_missing_capabilities(uint64_t needed, uint64_t effective, char *ret_names, size_t size);
-
 /* Of nsswitch.conf: does `hosts` name the module, before `dns` or without it? */
 bool machine_asks_before_dns(const char *nsswitch, const char *module);
 

@@ -16,8 +16,7 @@
 /* What a file has, a NUL behind it, cut to the buffer. False, with errno: it cannot be read. */
 bool doctor_read(const char *path, char *text, size_t size);
 
-/* The effective capabilities of this process, as a mask. */
-uint64_t doctor_capabilities(void);
+/* Are these (a mask) effective in this process? */
 bool doctor_has_capabilities(uint64_t needed);
 
 /* doctor_kernel.c: version, BTF, lockdown, JIT, seccomp */

@@ -1,53 +1,39 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "doctor.h"
 
-#include <inttypes.h>
 #include <linux/capability.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "cleanup.h"
+#include "capability.h"
 #include "machine.h"
+#include "privilege.h"
 
 #define BIT(number) (1ULL << (number))
-#define OWN_NETNS (BIT(CAP_BPF) | BIT(CAP_NET_ADMIN) | BIT(CAP_PERFMON))
-#define OTHER_NETNS (BIT(CAP_SYS_ADMIN) | BIT(CAP_SYS_PTRACE))
 
 #define DESCRIPTORS_EACH 3 /* of a namespace that is followed */
 #define DESCRIPTORS_MORE 256
-#define MEMLOCK_NEEDED (64UL << 20)
 
-uint64_t doctor_capabilities(void)
+static uint64_t capabilities(void)
 {
-	_cleanup_fclose_ FILE *status = fopen("/proc/self/status", "re");
-	char line[256];
-	uint64_t mask = 0;
+	struct privilege privilege;
 
-	while (status && fgets(line, sizeof(line), status))
-		if (sscanf(line, "CapEff: %" SCNx64, &mask) == 1)
-			break;
-	return mask;
+	privilege_read(&privilege);
+	return privilege.effective;
 }
 
 bool doctor_has_capabilities(uint64_t needed)
 {
-	char missing[CHECK_TEXT_MAX];
-
-	machine_missing_capabilities(needed, doctor_capabilities(), missing, sizeof(missing));
-	return !missing[0];
+	return capability_lacking(capabilities(), needed) == 0;
 }
 
 static void check_user(struct checks *checks)
 {
-	char uid_map[256];
-
 	if (geteuid() != 0)
 		check_set_cure(check_add_missing(checks, "user", CHECK_LACKS_PRIVILEGE, "uid %u", geteuid()),
 			       "run as root");
-	else if (doctor_read("/proc/self/uid_map", uid_map, sizeof(uid_map)) && !machine_is_initial_userns(uid_map))
+	else if (privilege_is_in_user_namespace())
 		check_set_cure(
 			check_add_missing(checks, "user", CHECK_LACKS_PRIVILEGE, "root in a user namespace of its own"),
 			"run in the initial user namespace: BPF looks at the capabilities there");
@@ -55,29 +41,31 @@ static void check_user(struct checks *checks)
 		check_add(checks, "user", CHECK_OK, "root");
 }
 
+/* What privilege_check() refuses, and what it keeps to. */
 void doctor_check_capabilities(struct checks *checks, const struct config *config)
 {
-	uint64_t effective = doctor_capabilities();
-	char missing[CHECK_TEXT_MAX];
+	bool other_netns = config->netns == CONFIG_NETNS_SCOPE;
+	uint64_t effective = capabilities(), missing = capability_missing(effective, other_netns);
+	bool is_for_others = missing && !capability_missing(effective, false);
+	char names[CAPABILITY_TEXT_MAX];
 
 	check_user(checks);
-	machine_missing_capabilities(OWN_NETNS, effective, missing, sizeof(missing));
-	if (missing[0]) {
-		check_set_cure(check_add_missing(checks, "capabilities", CHECK_LACKS_PRIVILEGE, "without %s", missing),
+	capability_list(missing, names);
+	if (!missing)
+		check_add(checks, "capabilities", CHECK_OK,
+			  other_netns ? "all that are needed, for other network namespaces, too" : "enough for --netns self");
+	else if (!is_for_others)
+		check_set_cure(check_add_missing(checks, "capabilities", CHECK_LACKS_PRIVILEGE, "without %.400s", names),
 			       "run as root with these capabilities");
-		return;
-	}
-	machine_missing_capabilities(OTHER_NETNS, effective, missing, sizeof(missing));
-	if (!missing[0]) {
-		check_add(checks, "capabilities", CHECK_OK, "all that are needed, for other network namespaces, too");
-		return;
-	}
-	if (config->netns == CONFIG_NETNS_SELF)
-		check_add(checks, "capabilities", CHECK_OK, "enough for --netns self");
-	else
+	else if (capability_is_own_only(effective))
 		check_set_cure(check_add(checks, "capabilities", CHECK_WARNING,
-					 "without %s: only its own network namespace can be followed", missing),
+					 "without %.400s: only its own network namespace can be followed", names),
 			       "add these capabilities, or say --netns self");
+	else
+		check_set_cure(check_add_missing(checks, "capabilities", CHECK_LACKS_PRIVILEGE,
+						 "without %.400s the network namespaces of others cannot be followed",
+						 names),
+			       "add it, or say --netns self");
 }
 
 static void check_open_files(struct checks *checks, const struct config *config)
@@ -113,13 +101,13 @@ static void check_memlock(struct checks *checks)
 	uname(&name);
 	if (machine_is_at_least(name.release, 5, 11) || getrlimit(RLIMIT_MEMLOCK, &limit) < 0)
 		return;
-	if (limit.rlim_max >= MEMLOCK_NEEDED || doctor_has_capabilities(BIT(CAP_SYS_RESOURCE)))
+	if (!privilege_is_short_of_locked_memory(capabilities()))
 		check_add(checks, "memlock", CHECK_OK, "enough, or can be raised");
 	else
 		check_set_cure(
-			check_add(checks, "memlock", CHECK_WARNING,
-				  "at most %llu octets, of which this kernel takes the maps",
-				  (unsigned long long)limit.rlim_max),
+			check_add_missing(checks, "memlock", CHECK_LACKS_PRIVILEGE,
+					  "at most %llu octets, of which this kernel takes the maps; %lu are wanted",
+					  (unsigned long long)limit.rlim_max, PRIVILEGE_MEMLOCK_ENOUGH),
 			"raise it (LimitMEMLOCK=infinity of the unit, ulimit -Hl unlimited), or add CAP_SYS_RESOURCE");
 }
 

@@ -4,7 +4,6 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <linux/capability.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
@@ -15,9 +14,11 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "capability.h"
 #include "cleanup.h"
 #include "clock.h"
 #include "clsact.h"
+#include "privilege.h"
 #include "programs.h"
 #include "servers.h"
 
@@ -205,13 +206,18 @@ static void check_socket_view(struct checks *checks)
 
 void doctor_check_programs(struct checks *checks)
 {
-	const uint64_t needed = 1ULL << CAP_BPF | 1ULL << CAP_NET_ADMIN | 1ULL << CAP_PERFMON;
+	struct privilege privilege;
 
 	check_cookie(checks);
 	check_socket_view(checks);
-	if (doctor_has_capabilities(needed))
-		try_in_child(checks);
-	else
+	privilege_read(&privilege);
+	if (capability_missing(privilege.effective, false))
 		check_add(checks, "programs", CHECK_NOTE,
 			  "cannot be tried without CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON");
+	else if (privilege_is_in_user_namespace())
+		check_add(checks, "programs", CHECK_NOTE, "cannot be tried in a user namespace");
+	else if (privilege_is_short_of_locked_memory(privilege.effective))
+		check_add(checks, "programs", CHECK_NOTE, "cannot be tried with so little locked memory");
+	else
+		try_in_child(checks);
 }

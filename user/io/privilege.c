@@ -15,10 +15,8 @@
 
 #include "capability.h"
 #include "cleanup.h"
+#include "machine.h"
 #include "syscalls.h"
-
-/* The maps and programs of usual configurations have less. */
-#define MEMLOCK_ENOUGH (512UL << 20)
 
 /* What was given up, and whether netns = scope was understood as `self` when it was there. */
 static struct {
@@ -47,27 +45,23 @@ void privilege_read(struct privilege *ret_privilege)
 	*ret_privilege = privilege;
 }
 
-/* In a user namespace of its own a process has all capabilities, and none of them counts for BPF. */
-static bool is_in_user_namespace(void)
+bool privilege_is_in_user_namespace(void)
 {
 	_cleanup_fclose_ FILE *map = fopen("/proc/self/uid_map", "re");
-	unsigned long inside, outside, count;
+	char line[256];
 
-	return map && fscanf(map, "%lu %lu %lu", &inside, &outside, &count) == 3 && count != UINT32_MAX;
+	return map && fgets(line, sizeof(line), map) && !machine_is_initial_userns(line);
 }
 
-/* Before Linux 5.11 maps are locked memory, and libbpf raises the limit if it may. */
-static bool is_short_of_locked_memory(uint64_t capabilities)
+bool privilege_is_short_of_locked_memory(uint64_t capabilities)
 {
-	unsigned int major = 0, minor = 0;
 	struct utsname kernel;
 	struct rlimit limit;
 
-	if (uname(&kernel) < 0 || sscanf(kernel.release, "%u.%u", &major, &minor) != 2 || major > 5 ||
-	    (major == 5 && minor >= 11))
+	if (uname(&kernel) < 0 || machine_is_at_least(kernel.release, 5, 11))
 		return false;
 	return !(capabilities & 1ULL << CAP_SYS_RESOURCE) && getrlimit(RLIMIT_MEMLOCK, &limit) == 0 &&
-	       limit.rlim_max < MEMLOCK_ENOUGH;
+	       limit.rlim_max < PRIVILEGE_MEMLOCK_ENOUGH;
 }
 
 static int cannot(struct error *error, const char *what)
@@ -110,23 +104,24 @@ int privilege_check(struct config *config, struct error *error)
 	bool other_netns = config->netns == CONFIG_NETNS_SCOPE;
 	struct privilege privilege;
 	uint64_t missing;
+	bool is_own_only;
 
 	privilege_read(&privilege);
 	if (geteuid() != 0)
 		return cannot(error,
 			      "the controller must be root (uid 0); capabilities alone do not do, for the pins, the control socket and the cgroups of `exec` are root's");
-	if (is_in_user_namespace())
+	if (privilege_is_in_user_namespace())
 		return cannot(error,
 			      "in a user namespace of its own, such as a rootless container's, root may not load BPF programs; run outside of it");
 	missing = capability_missing(privilege.effective, other_netns);
-	if (missing && other_netns && !(missing & capability_needed(false)) && capability_is_own_only(privilege.effective))
-		return keep_to_own(config, error);
-	if (missing)
+	is_own_only = missing && other_netns && !(missing & capability_needed(false)) &&
+		      capability_is_own_only(privilege.effective);
+	if (missing && !is_own_only)
 		return explain_missing(missing, other_netns, error);
-	if (!state.is_confined && is_short_of_locked_memory(privilege.effective))
+	if (!state.is_confined && privilege_is_short_of_locked_memory(privilege.effective))
 		return cannot(error,
 			      "before Linux 5.11 BPF maps count as locked memory, and the limit is low; run as root with CAP_SYS_RESOURCE, too, or with `ulimit -l unlimited` (LimitMEMLOCK=infinity)");
-	return 0;
+	return is_own_only ? keep_to_own(config, error) : 0;
 }
 
 static int set_capabilities(uint64_t mask)

@@ -18,6 +18,15 @@ struct privilege {
 
 void privilege_read(struct privilege *ret_privilege);
 
+/* In a user namespace of its own a process has all capabilities, and none of them counts for BPF. */
+bool privilege_is_in_user_namespace(void);
+
+/* The maps and programs of usual configurations have less, in octets of locked memory. */
+#define PRIVILEGE_MEMLOCK_ENOUGH (512UL << 20)
+
+/* Before Linux 5.11 maps are locked memory, and libbpf raises the limit if it may: can they be made with these? */
+bool privilege_is_short_of_locked_memory(uint64_t capabilities);
+
 /*
  * Is what this configuration needs there? For a start, and for a configuration that is read later: what was given up
  * does not come back. 0, or -EPERM with the capability and the cure in `error`. 1: with netns = scope there is neither
