@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <bpf/btf.h>
+#include <bpf/libbpf.h>
 #include <sys/personality.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -627,31 +628,93 @@ static void programs_of_others_on_interfaces_are_named(void **state)
 	(void)state;
 	if (!has_tcx())
 		skip();
-	doctor_check_interfaces(&checks);
+	doctor_check_interfaces(&checks, &config);
 	expect("interface-programs", CHECK_OK, "no programs of others");
 	program = load_foreign(BPF_PROG_TYPE_SCHED_CLS, -1);
 	link = bpf_link_create(program, 1, (enum bpf_attach_type)pins_attach_type(ATTACH_GATEWAY), NULL);
 	assert_true(link >= 0);
 	snprintf(id, sizeof(id), "id %u", program_id(program));
-	doctor_check_interfaces(&checks);
+	doctor_check_interfaces(&checks, &config);
 	assert_true(is_said("interface-programs", CHECK_NOTE, id));
 	assert_false(is_said("interface-programs", CHECK_NOTE, "cannot be told"));
 	expect("interface-programs", CHECK_NOTE, "lo, tcx ingress: foreign");
 	child = fork_child();
 	if (child == 0) {
 		child_drop_capability(CAP_SYS_ADMIN);
-		doctor_check_interfaces(&checks);
+		doctor_check_interfaces(&checks, &config);
 		CHILD_CHECK(!is_said("interface-programs", CHECK_NOTE, "foreign"));
 		CHILD_CHECK(is_said("interface-programs", CHECK_NOTE, "cannot be told without CAP_SYS_ADMIN"));
 		child_expect("interface-programs", CHECK_NOTE, id);
 		child_drop_capability(CAP_NET_ADMIN);
-		doctor_check_interfaces(&checks);
-		child_expect("interface-programs", CHECK_NOTE, "cannot be seen");
+		doctor_check_interfaces(&checks, &config);
+		child_expect("interface-programs", CHECK_NOTE, "tcx cannot be seen");
 		_exit(0);
 	}
 	expect_exit(child, 0);
 	close(link);
 	close(program);
+}
+
+static void add_filter(unsigned int ifindex, enum bpf_tc_attach_point point, int program)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex, .attach_point = point);
+	LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = program);
+	int r = bpf_tc_hook_create(&hook);
+
+	assert_true(r == 0 || r == -EEXIST);
+	assert_int_equal(bpf_tc_attach(&hook, &options), 0);
+}
+
+/* On every kernel. The name of the interface is one that would clear the screen. */
+static void filters_of_others_on_interfaces_are_named(void **state)
+{
+	int program = load_foreign(BPF_PROG_TYPE_SCHED_CLS, -1);
+	char id[32];
+	pid_t child;
+
+	(void)state;
+	run("ip link add \"$(printf 'e\\033[2Jx')\" type veth peer name peer0");
+	doctor_check_interfaces(&checks, &config);
+	expect("interface-programs", CHECK_OK, "no programs of others");
+	add_filter(if_nametoindex("e\033[2Jx"), BPF_TC_EGRESS, program);
+	snprintf(id, sizeof(id), "(id %u)", program_id(program));
+	doctor_check_interfaces(&checks, &config);
+	assert_int_equal(checks.count, 1);
+	assert_true(is_said("interface-programs", CHECK_NOTE, id));
+	expect("interface-programs", CHECK_NOTE, "e?[2Jx, clsact egress: foreign");
+	child = fork_child();
+	if (child == 0) {
+		child_drop_capability(CAP_SYS_ADMIN);
+		child_drop_capability(CAP_NET_ADMIN);
+		doctor_check_interfaces(&checks, &config);
+		child_expect("interface-programs", CHECK_NOTE, id);
+		_exit(0);
+	}
+	expect_exit(child, 0);
+	close(program);
+	run("ip link del peer0");
+}
+
+/* What a program is called does not make it ours, and only those of our own instance are. */
+static void ours_is_what_our_instance_has_loaded(void **state)
+{
+	char ours[PATH_MAX], other[PATH_MAX];
+	struct programs *programs;
+
+	(void)state;
+	run("ip link add own0 type veth peer name own1");
+	fresh_pin_dir(ours);
+	fresh_pin_dir(other);
+	strcpy(config.pin_dir, ours);
+	programs = load_programs(SIEVE_ACTION_ANSWER, ours);
+	add_filter(if_nametoindex("own0"), BPF_TC_EGRESS, programs_egress_fd(programs));
+	doctor_check_interfaces(&checks, &config);
+	expect("interface-programs", CHECK_OK, "no programs of others");
+	strcpy(config.pin_dir, other);
+	doctor_check_interfaces(&checks, &config);
+	expect("interface-programs", CHECK_NOTE, "of another instance)");
+	programs_free(programs);
+	run("ip link del own0");
 }
 
 /* Our own, which a controller may have attached, is none of others. */
@@ -665,11 +728,12 @@ static void our_own_program_is_not_one_of_others(void **state)
 	if (!has_tcx())
 		skip();
 	fresh_pin_dir(pin_dir);
+	strcpy(config.pin_dir, pin_dir);
 	programs = load_programs(SIEVE_ACTION_ANSWER, pin_dir);
 	link = bpf_link_create(programs_egress_fd(programs), 1, (enum bpf_attach_type)pins_attach_type(ATTACH_EGRESS),
 			       NULL);
 	assert_true(link >= 0);
-	doctor_check_interfaces(&checks);
+	doctor_check_interfaces(&checks, &config);
 	expect("interface-programs", CHECK_OK, "no programs of others");
 	close(link);
 	programs_free(programs);
@@ -875,6 +939,8 @@ int main(void)
 		DOCTOR_TEST(the_run_directory_is_one_that_others_cannot_write_to),
 		DOCTOR_TEST(the_file_for_metrics_has_to_be_one_that_is_read),
 		DOCTOR_TEST(programs_of_others_on_interfaces_are_named),
+		DOCTOR_TEST(filters_of_others_on_interfaces_are_named),
+		DOCTOR_TEST(ours_is_what_our_instance_has_loaded),
 		DOCTOR_TEST(our_own_program_is_not_one_of_others),
 		DOCTOR_TEST(programs_of_cgroups_that_tolerate_no_other_are_named),
 		DOCTOR_TEST(dns_servers_are_named_with_what_they_mean),

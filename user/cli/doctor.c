@@ -95,7 +95,7 @@ static void check_all(struct checks *checks, const struct config *config)
 	doctor_check_pin_dir(checks, config);
 	doctor_check_run_dir(checks, config);
 	doctor_check_textfile(checks, config);
-	doctor_check_interfaces(checks);
+	doctor_check_interfaces(checks, config);
 	doctor_check_cgroup_hooks(checks, config);
 	doctor_check_servers(checks, config);
 	doctor_check_resolver(checks);

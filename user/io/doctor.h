@@ -40,7 +40,7 @@ void doctor_check_run_dir(struct checks *checks, const struct config *config);
 void doctor_check_textfile(struct checks *checks, const struct config *config);
 
 /* doctor_hooks.c: programs of others where ours go */
-void doctor_check_interfaces(struct checks *checks);
+void doctor_check_interfaces(struct checks *checks, const struct config *config);
 void doctor_check_cgroup_hooks(struct checks *checks, const struct config *config);
 
 /* doctor_servers.c, doctor_resolver.c: DNS servers among us; what asks without DNS, or where it is not seen */
