@@ -556,11 +556,42 @@ static void the_pin_directory_is_of_root_alone_on_a_bpffs(void **state)
 	assert_int_equal(chown(path, 65534, 0), 0);
 	check_pin_dir(path);
 	expect_lack("pin-dir", CHECK_LACKS_CONFIGURATION, "of uid 65534");
+	assert_int_equal(chown(path, 0, 0), 0);
+	check_pin_dir(SANDBOX_BPFFS);
+	expect_lack("pin-dir", CHECK_LACKS_CONFIGURATION, "");
 	check_pin_dir(SANDBOX "/no-bpffs/x");
 	expect_lack("pin-dir", CHECK_LACKS_CONFIGURATION, "on no bpffs");
 	assert_int_equal(mkdir(SANDBOX "/plain", 0700), 0);
 	check_pin_dir(SANDBOX "/plain");
 	expect_lack("pin-dir", CHECK_LACKS_CONFIGURATION, "on no bpffs");
+}
+
+/* As run judges the directories above it, which others could replace. */
+static void nobody_else_can_replace_what_is_above_the_pin_directory(void **state)
+{
+	struct error error;
+	char path[PATH_MAX], below[PATH_MAX];
+
+	(void)state;
+	fresh_pin_dir(path);
+	snprintf(below, sizeof(below), "%.4000s/pins", path);
+	check_pin_dir(below);
+	expect("pin-dir", CHECK_OK, "is made by run");
+	assert_int_equal(chmod(path, 0777), 0);
+	check_pin_dir(below);
+	expect_lack("pin-dir", CHECK_LACKS_CONFIGURATION, "by others than root (mode 777)");
+	assert_true(mounts_make_pin_dir(below, &error) < 0);
+	assert_int_equal(chmod(path, 01777), 0);
+	check_pin_dir(below);
+	expect("pin-dir", CHECK_OK, "is made by run");
+	assert_int_equal(chmod(path, 0700), 0);
+	assert_int_equal(chown(path, 65534, 0), 0);
+	check_pin_dir(below);
+	assert_string_equal(find("pin-dir")->cure, "name a directory below root's alone with --pin-dir");
+	expect_lack("pin-dir", CHECK_LACKS_CONFIGURATION, "belongs to the user 65534");
+	assert_int_equal(symlink(SANDBOX_BPFFS, SANDBOX "/link"), 0);
+	check_pin_dir(SANDBOX "/link/pins");
+	expect_lack("pin-dir", CHECK_LACKS_CONFIGURATION, "symbolic link");
 }
 
 static void check_run_dir(const char *path)
@@ -606,6 +637,33 @@ static void the_file_for_metrics_has_to_be_one_that_is_read(void **state)
 	expect("metrics-textfile", CHECK_WARNING, SANDBOX "/none");
 	check_textfile(SANDBOX "/a.txt");
 	expect("metrics-textfile", CHECK_WARNING, "*.prom");
+}
+
+/* The controller gives up CAP_DAC_OVERRIDE, whatever doctor itself may do. */
+static void what_belongs_to_others_is_not_open_to_the_controller(void **state)
+{
+	(void)state;
+	run("mkdir -p " SANDBOX "/theirs/ours && touch " SANDBOX "/theirs/ours/conf");
+	check_textfile(SANDBOX "/theirs/ours/a.prom");
+	expect("metrics-textfile", CHECK_OK, "can be written to");
+	doctor_check_configuration(&checks, SANDBOX "/theirs/ours/conf");
+	assert_int_equal(checks.count, 0);
+	run("chown 65534:65534 " SANDBOX "/theirs/ours && chmod 0755 " SANDBOX "/theirs/ours");
+	check_textfile(SANDBOX "/theirs/ours/a.prom");
+	assert_int_equal(checks_lack(&checks), CHECK_LACKS_NOTHING);
+	expect("metrics-textfile", CHECK_WARNING, "of uid 65534, of mode 0755");
+	run("chgrp 0 " SANDBOX "/theirs/ours && chmod 0775 " SANDBOX "/theirs/ours");
+	check_textfile(SANDBOX "/theirs/ours/a.prom");
+	expect("metrics-textfile", CHECK_OK, "can be written to");
+	run("chown 65534:65534 " SANDBOX "/theirs/ours/conf && chmod 0600 " SANDBOX "/theirs/ours/conf");
+	doctor_check_configuration(&checks, SANDBOX "/theirs/ours/conf");
+	expect("configuration", CHECK_WARNING, "not at a reload");
+	run("chmod 0604 " SANDBOX "/theirs/ours/conf");
+	doctor_check_configuration(&checks, SANDBOX "/theirs/ours/conf");
+	assert_int_equal(checks.count, 0);
+	run("chown 65534:65534 " SANDBOX "/theirs && chmod 0700 " SANDBOX "/theirs");
+	doctor_check_configuration(&checks, SANDBOX "/theirs/ours/conf");
+	expect("configuration", CHECK_WARNING, SANDBOX "/theirs is of uid 65534");
 }
 
 static bool has_tcx(void)
@@ -936,8 +994,10 @@ int main(void)
 		DOCTOR_TEST(cgroup2_has_to_be_there),
 		DOCTOR_TEST(classes_of_cgroup_v1_matter_to_old_kernels),
 		DOCTOR_TEST(the_pin_directory_is_of_root_alone_on_a_bpffs),
+		DOCTOR_TEST(nobody_else_can_replace_what_is_above_the_pin_directory),
 		DOCTOR_TEST(the_run_directory_is_one_that_others_cannot_write_to),
 		DOCTOR_TEST(the_file_for_metrics_has_to_be_one_that_is_read),
+		DOCTOR_TEST(what_belongs_to_others_is_not_open_to_the_controller),
 		DOCTOR_TEST(programs_of_others_on_interfaces_are_named),
 		DOCTOR_TEST(filters_of_others_on_interfaces_are_named),
 		DOCTOR_TEST(ours_is_what_our_instance_has_loaded),

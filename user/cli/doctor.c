@@ -175,6 +175,8 @@ static struct config *check_configuration(struct checks *checks, const struct op
 	else
 		check_add(checks, "configuration", CHECK_OK, has_file ? "%s is sound" : "no file (%s)",
 			  configuration_file(options));
+	if (config && has_file)
+		doctor_check_configuration(checks, configuration_file(options));
 	return config;
 }
 

@@ -33,10 +33,11 @@ void doctor_check_programs(struct checks *checks);
 void doctor_check_capabilities(struct checks *checks, const struct config *config);
 void doctor_check_limits(struct checks *checks, const struct config *config);
 
-/* doctor_mounts.c: cgroup2, cgroup v1, bpffs and our directories */
+/* doctor_mounts.c: cgroup2, cgroup v1, bpffs, our directories and files */
 void doctor_check_cgroups(struct checks *checks);
 void doctor_check_pin_dir(struct checks *checks, const struct config *config);
 void doctor_check_run_dir(struct checks *checks, const struct config *config);
+void doctor_check_configuration(struct checks *checks, const char *file);
 void doctor_check_textfile(struct checks *checks, const struct config *config);
 
 /* doctor_hooks.c: programs of others where ours go */

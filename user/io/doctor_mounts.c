@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -114,12 +115,29 @@ static void check_no_pin_dir(struct checks *checks, const char *pin_dir)
 			"mount one (mount -t bpf none DIRECTORY) and name a directory below it with --pin-dir");
 }
 
+/* As run says it, with the cure behind the last semicolon. */
+static void refuse(struct checks *checks, const char *text)
+{
+	const char *end = strrchr(text, ';');
+
+	if (!end)
+		end = text + strlen(text);
+	check_set_cure(check_add_missing(checks, "pin-dir", CHECK_LACKS_CONFIGURATION, "%.*s", (int)(end - text), text), "%s",
+		       *end ? end + strspn(end, "; ") : "name another with --pin-dir");
+}
+
 void doctor_check_pin_dir(struct checks *checks, const struct config *config)
 {
 	const char *pin_dir = config->pin_dir;
-	char wrong[CHECK_TEXT_MAX];
+	char wrong[CHECK_TEXT_MAX], parent[PATH_MAX];
 	struct stat status;
+	struct error error;
 
+	parent_of(pin_dir, parent);
+	if (mounts_check_above(pin_dir, &error) == -EPERM) {
+		refuse(checks, error.text);
+		return;
+	}
 	if (lstat(pin_dir, &status) < 0) {
 		if (errno == ENOENT || errno == ENOTDIR)
 			check_no_pin_dir(checks, pin_dir);
@@ -128,13 +146,13 @@ void doctor_check_pin_dir(struct checks *checks, const struct config *config)
 		return;
 	}
 	look_at(&status, 077, wrong);
-	if (!wrong[0] && mounts_is_bpffs(pin_dir)) {
+	if (!wrong[0] && mounts_is_bpffs(pin_dir) && mounts_is_bpffs(parent)) {
 		check_add(checks, "pin-dir", CHECK_OK, "%s, of root alone, on a bpffs", pin_dir);
 		return;
 	}
 	check_set_cure(
 		check_add_missing(checks, "pin-dir", CHECK_LACKS_CONFIGURATION, "%s is %s", pin_dir,
-				  wrong[0] ? wrong : "on no bpffs"),
+				  wrong[0] ? wrong : "on no bpffs, or not in a directory of one"),
 		"remove it, or name another place with --pin-dir: a directory on a bpffs that only root may enter");
 }
 
@@ -170,18 +188,75 @@ void doctor_check_run_dir(struct checks *checks, const struct config *config)
 		check_add(checks, "run-dir", CHECK_OK, "%s, which root alone may write to", config->run_dir);
 }
 
+/*
+ * After its start the controller has no CAP_DAC_OVERRIDE, which would make access() and open() agree to all: what may uid 0
+ * do without? By owner and mode; access lists are not looked at.
+ */
+static bool may(const char *path, mode_t wanted)
+{
+	struct stat status;
+	unsigned int shift;
+
+	if (stat(path, &status) < 0)
+		return true; /* not to be seen from here */
+	shift = status.st_uid == 0 ? 6 : status.st_gid == 0 ? 3 : 0;
+	return (status.st_mode >> shift & wanted) == wanted;
+}
+
+/* False: the first on the way that refuses, and what it is, in `wrong`. */
+static bool may_reach(const char *path, mode_t wanted, char wrong[CHECK_TEXT_MAX])
+{
+	char real[PATH_MAX], above[PATH_MAX];
+	const char *refuses = NULL;
+	struct stat status;
+
+	if (!realpath(path, real))
+		return true;
+	for (const char *slash = strchr(real + 1, '/'); slash && !refuses; slash = strchr(slash + 1, '/')) {
+		snprintf(above, sizeof(above), "%.*s", (int)(slash - real), real);
+		if (!may(above, X_OK))
+			refuses = above;
+	}
+	if (!refuses && !may(real, wanted))
+		refuses = real;
+	if (!refuses || stat(refuses, &status) < 0)
+		return true;
+	snprintf(wrong, CHECK_TEXT_MAX, "%.400s is of uid %u, of mode %04o", refuses, status.st_uid, status.st_mode & 07777);
+	return false;
+}
+
+void doctor_check_configuration(struct checks *checks, const char *file)
+{
+	char wrong[CHECK_TEXT_MAX];
+
+	if (!may_reach(file, R_OK, wrong))
+		check_set_cure(check_add(checks, "configuration", CHECK_WARNING,
+					 "%s: the controller can read %s at its start, and not at a reload", wrong, file),
+			       "have it belong to root, in directories that root may search");
+}
+
+/* Beside what a mode says. */
+static bool is_there_to_write(const char *directory)
+{
+	return access(directory, F_OK) == 0 && (access(directory, W_OK) == 0 || errno != EROFS);
+}
+
 void doctor_check_textfile(struct checks *checks, const struct config *config)
 {
 	const char *path = config->metrics_textfile;
 	size_t length = strlen(path);
-	char parent[PATH_MAX];
+	char parent[PATH_MAX], wrong[CHECK_TEXT_MAX];
 
 	if (!path[0])
 		return;
 	parent_of(path, parent);
-	if (access(parent, W_OK | X_OK) < 0)
+	if (!is_there_to_write(parent))
 		check_set_cure(check_add(checks, "metrics-textfile", CHECK_WARNING, "%s: %s", parent, strerror(errno)),
 			       "make the directory, or name another one");
+	else if (!may_reach(parent, W_OK | X_OK, wrong))
+		check_set_cure(check_add(checks, "metrics-textfile", CHECK_WARNING,
+					 "%s: root without CAP_DAC_OVERRIDE, as the controller is, cannot write there", wrong),
+			       "have the directory belong to root, or name another one");
 	else if (length < 5 || strcmp(path + length - 5, ".prom") != 0)
 		check_set_cure(check_add(checks, "metrics-textfile", CHECK_WARNING,
 					 "%s: node_exporter reads files called *.prom alone", path),

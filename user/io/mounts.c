@@ -270,8 +270,7 @@ static int check_component(const char *path, const char *pin_dir, struct error *
 	return 0;
 }
 
-/* Each directory above the last one. */
-static int check_components(const char *path, struct error *error)
+int mounts_check_above(const char *path, struct error *error)
 {
 	char above[PATH_MAX];
 	int r = 0;
@@ -305,7 +304,7 @@ static int check_own(const char *path, struct error *error)
 
 int mounts_make_pin_dir(const char *path, struct error *error)
 {
-	int r = check_components(path, error);
+	int r = mounts_check_above(path, error);
 
 	if (r == 0)
 		r = check_parent(path, error);

@@ -44,6 +44,9 @@ void mounts_each_cgroup(int mount_fd, mounts_cgroup_callback callback, void *dat
 /* Is there a bpffs at this path? */
 bool mounts_is_bpffs(const char *path);
 
+/* Could nobody else than root put another directory in the place of one above this? -EPERM: somebody could. */
+int mounts_check_above(const char *path, struct error *error);
+
 /*
  * Make our directory for pins, 0700, on a bpffs. Where there is none, and the directory is the default
  * one below /sys/fs/bpf, a bpffs is mounted there. A directory that uid 0 does not own, or that others
