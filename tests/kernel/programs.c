@@ -3,6 +3,7 @@
 
 #include <linux/capability.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -420,6 +421,34 @@ static void configured_names_are_in_the_map_and_no_others(void **state)
 	programs_free(after);
 }
 
+/* Whatever it is that cannot be opened. */
+static void too_few_files_are_called_that(void **state)
+{
+	const struct sieve_policy policy = { .ports = { 53 } };
+	const struct programs_request request = { .policy = &policy, .pin_dir = pin_dir, .max_netns = 1, .sensor = true };
+	pid_t child = fork_child();
+
+	(void)state;
+	if (child == 0) {
+		struct rlimit limit = { .rlim_max = 1024 };
+		struct programs *programs = NULL;
+		struct error error = {};
+		unsigned int refused = 0;
+
+		for (limit.rlim_cur = count_descriptors(); !programs && limit.rlim_cur < 200; limit.rlim_cur++) {
+			CHILD_CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+			if (programs_load(&request, &programs, &error) == 0)
+				break;
+			refused++;
+			child_check(error.kind == ERROR_FAILED && strstr(error.text, "open files") && !strstr(error.text, "5.10"),
+				    error.text);
+		}
+		CHILD_CHECK(programs && refused > 3);
+		_exit(0);
+	}
+	expect_exit(child, 0);
+}
+
 static void what_is_published_of_a_namespace_can_be_withdrawn(void **state)
 {
 	struct programs *programs = load_programs(SIEVE_ACTION_ANSWER, pin_dir);
@@ -743,6 +772,7 @@ int main(void)
 		cmocka_unit_test_setup(a_directory_that_cannot_hold_pins_is_named, fresh_instance),
 		cmocka_unit_test_setup(built_in_names_are_in_the_map, fresh_instance),
 		cmocka_unit_test_setup(configured_names_are_in_the_map_and_no_others, fresh_instance),
+		cmocka_unit_test_setup(too_few_files_are_called_that, fresh_instance),
 		cmocka_unit_test_setup(what_is_published_of_a_namespace_can_be_withdrawn, fresh_instance),
 		cmocka_unit_test_setup(other_namespaces_are_forgotten_wherever_they_stand, fresh_instance),
 		cmocka_unit_test_setup(the_map_holds_exactly_the_cgroups_or_those_before_as_well, fresh_instance),

@@ -161,15 +161,20 @@ struct adoption {
 /* The first is ours from now on; a second one would see each packet again. */
 static int adopt_link(int fd, const struct link_info *info, const struct identity *identity, void *data)
 {
+	_cleanup_close_ int copy = -1;
 	struct adoption *adoption = data;
 
 	(void)identity;
 	if (!is_at(info, adoption->pin) || !pins_is_named(info->prog_id, adoption->pin))
 		return 0;
-	if (adoption->fd >= 0)
+	if (adoption->fd >= 0) {
 		bpf_link_detach(fd);
-	else if (bpf_link_update(fd, adoption->program, NULL) == 0)
-		adoption->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+		return 0;
+	}
+	/* first, for one that has our program already and that we do not hold would be lost */
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (copy >= 0 && bpf_link_update(copy, adoption->program, NULL) == 0)
+		adoption->fd = take_fd(&copy);
 	return 0;
 }
 

@@ -79,8 +79,27 @@ static bool may_load(void)
 	return (mask & needed) == needed || mask & 1ULL << CAP_SYS_ADMIN;
 }
 
+/* A limit that loading can meet, and how it is raised; NULL: it was none. */
+static const char *limit_met(int number)
+{
+	switch (number) {
+	case ENOMEM:
+		return "there is not enough memory to load the BPF programs; raise the limit of the service (MemoryMax=), or free some";
+	case EMFILE:
+		return "the limit of open files does not do to load the BPF programs; raise it (LimitNOFILE=, ulimit -n)";
+	case ENFILE:
+		return "the machine's limit of open files does not do to load the BPF programs; raise fs.file-max (sysctl)";
+	default:
+		return NULL;
+	}
+}
+
 static int explain_load(int number, struct error *error)
 {
+	const char *limit = limit_met(number);
+
+	if (limit)
+		return fail_as(error, ERROR_FAILED, number, "%s", limit);
 	/* EINVAL: some kernels do not know a helper, then, that they do not let this process use */
 	if ((number == EPERM || number == EACCES || number == EINVAL) && !may_load())
 		return fail(error, EPERM,

@@ -75,7 +75,9 @@ static int remove_in(const char *pin_dir, uint32_t inum, struct attachments *kee
 		return fail(error, -r, "cannot enter the network namespace %" PRIu32 ", in which filters are left: %s; in it, run: tc qdisc del dev INTERFACE clsact",
 			    inum, strerror(-r));
 	r = attach_remove_clsact(pin_dir, keep, error);
-	netns_enter(back);
+	if (netns_enter(back) < 0)
+		return fail(error, errno, "cannot go back to the network namespace %" PRIu32 ": %s; start again", own,
+			    strerror(errno));
 	return r;
 }
 
