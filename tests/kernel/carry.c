@@ -157,6 +157,32 @@ static void counters_of_other_versions_count_by_their_names(void **state)
 	carry_close(&carry);
 }
 
+/* Who looked for the sources before, and reads when they are taken, part of them or all. */
+static void what_another_process_took_meanwhile_counts_once(void **state)
+{
+	struct version own = make_version(SIEVE_ABI_VERSION, SIEVE_COUNTERS), older = make_version(3, 8),
+		       oldest = make_version(2, 8);
+	__u64 want = set_counter(&older, 3, "passed_connected", 100) + set_counter(&oldest, 4, "passed_connected", 50);
+	__u64 strange = set_counter(&older, 5, "passed_unheard_of", 3) + set_counter(&oldest, 5, "passed_unheard_of", 4);
+	struct carry reader = open_carry(&own), first = open_carry(&own), second = open_carry(&own);
+
+	(void)state;
+	assert_int_equal(first.count, 2);
+	first.count = 1; /* it dies when it is done with one of them */
+	assert_int_equal(carry_take(&first, pin_dir), 0);
+	assert_int_equal(total(&reader, SIEVE_REASON_connected), want);
+	assert_int_equal(unheard_of(&reader), strange);
+	assert_int_equal(carry_take(&second, pin_dir), 0);
+	assert_int_equal(reader.count, 2);
+	assert_int_equal(total(&reader, SIEVE_REASON_connected), want);
+	assert_int_equal(unheard_of(&reader), strange);
+	carry_close(&reader);
+	carry_close(&second);
+	first.sources[0] = first.sources[1];
+	first.count = 1;
+	carry_close(&first);
+}
+
 /* A controller that died on the way: as if it had written a part of the entries. */
 static void what_is_taken_twice_counts_once(void **state)
 {
@@ -246,6 +272,7 @@ int main(void)
 		cmocka_unit_test_setup(our_counters_are_named, fresh_instance),
 		cmocka_unit_test_setup(counters_of_other_versions_count_by_their_names, fresh_instance),
 		cmocka_unit_test_setup(what_is_taken_twice_counts_once, fresh_instance),
+		cmocka_unit_test_setup(what_another_process_took_meanwhile_counts_once, fresh_instance),
 		cmocka_unit_test_setup(what_another_version_began_to_take_of_ours_is_given_back, fresh_instance),
 		cmocka_unit_test_setup(a_record_that_is_not_as_agreed_is_not_believed, fresh_instance),
 		cmocka_unit_test_setup(no_descriptor_is_left_open, fresh_instance),

@@ -56,27 +56,52 @@ static int64_t find_name(const struct carry_source *source, const struct sieve_c
 	return -1;
 }
 
-/*
- * What other versions counted under this name. The entry of `carried` is read once: who looks while another process adds
- * to it sees the sum before, or after.
- */
-static int read_others(const struct carry *carry, const struct sieve_counter_name *name, uint64_t *ret_value)
+/* Then all of it is in `carried`, which remembers only the source that came last. */
+static bool is_taken(const char *pin_dir, const struct carry_source *source)
 {
-	struct sieve_carried carried = read_carried(carry, name);
+	char path[PATH_MAX];
+
+	map_pins_format(path, pin_dir, "counters", source->version);
+	return access(path, F_OK) < 0;
+}
+
+static int add_others(const struct carry *carry, const struct sieve_counter_name *name,
+		      const struct sieve_carried *entry, uint64_t *ret_value)
+{
+	struct sieve_carried carried = *entry;
 	uint64_t value = carried.source == carry->id ? carried.total - carried.taken : carried.total, sum = 0;
 
 	for (size_t i = 0; i < carry->count; i++) {
 		const struct carry_source *source = &carry->sources[i];
 		int64_t index = find_name(source, name);
-		int r = index < 0 ? 0 : read_sum(carry, source->counters_fd, (uint32_t)index, &sum);
+		int r;
 
+		if (index < 0 || is_taken(carry->pin_dir, source))
+			continue;
+		r = read_sum(carry, source->counters_fd, (uint32_t)index, &sum);
 		if (r < 0)
 			return r;
-		if (index >= 0)
-			value += carried.source == source->id ? sum - carried.taken : sum;
+		value += carried.source == source->id ? sum - carried.taken : sum;
 	}
 	*ret_value = value;
 	return 0;
+}
+
+/*
+ * What other versions counted under this name. While another process adds to the entry of `carried` and removes the pins
+ * of what it added, the two belong together only if the entry is the same before and after the look at the pins.
+ */
+static int read_others(const struct carry *carry, const struct sieve_counter_name *name, uint64_t *ret_value)
+{
+	struct sieve_carried carried = read_carried(carry, name), before;
+	int r;
+
+	do {
+		before = carried;
+		r = add_others(carry, name, &before, ret_value);
+		carried = read_carried(carry, name);
+	} while (r == 0 && memcmp(&carried, &before, sizeof(before)) != 0);
+	return r;
 }
 
 static bool is_known(const struct sieve_counter_name *name)
@@ -227,6 +252,8 @@ int carry_open(const char *pin_dir, int counters_fd, int carried_fd, struct carr
 		return -ENOMEM;
 	if (!has_layout(counters_fd, BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(uint64_t), &info))
 		r = -EINVAL;
+	if (pin_dir && !(carry.pin_dir = strdup(pin_dir)))
+		r = -ENOMEM;
 	carry.id = info.id;
 	if (r == 0 && pin_dir)
 		r = find_sources(&carry, pin_dir);
@@ -250,6 +277,7 @@ void carry_close(struct carry *carry)
 		close_source(&carry->sources[i]);
 	free(carry->sources);
 	free(carry->values);
+	free(carry->pin_dir);
 	*carry = (struct carry){};
 }
 
@@ -361,9 +389,9 @@ static int take_source(struct carry *carry, const char *pin_dir, const struct ca
 	char path[PATH_MAX];
 	int r = 0;
 
-	map_pins_format(path, pin_dir, "counters", source->version);
-	if (access(path, F_OK) < 0) /* another one has done it */
+	if (is_taken(pin_dir, source)) /* by another one */
 		return 0;
+	map_pins_format(path, pin_dir, "counters", source->version);
 	for (uint32_t i = 0; r == 0 && i < source->count; i++)
 		r = take_counter(carry, source, i);
 	if (r == 0 && unlink(path) < 0 && errno != ENOENT)

@@ -23,6 +23,7 @@ struct carry {
 	uint32_t id; /* of our map `counters` */
 	int cpus;
 	uint64_t *values; /* one for each CPU */
+	char *pin_dir;    /* NULL: there are no sources */
 	struct carry_source *sources;
 	size_t count;
 };
