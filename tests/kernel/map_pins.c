@@ -150,6 +150,41 @@ static void room_for_another_number_of_namespaces_is_a_new_map(void **state)
 	assert_int_not_equal(pinned_id(pin), id);
 }
 
+/* Programs of an earlier controller, which keep the map that nobody writes to any more, must stay stale. */
+static void the_heartbeat_gives_way_with_the_namespaces(void **state)
+{
+	const char *pin = of_version("heartbeat", SIEVE_ABI_VERSION), *netns = of_version("netns", SIEVE_ABI_VERSION);
+	struct error error;
+
+	for (__u32 less = 0; less < 2; less++) {
+		__u32 id;
+
+		fresh_instance(state);
+		pin_map(netns, "netns", NETNS_LAYOUT, SANDBOX_NETNS_MAX - less, BPF_F_NO_PREALLOC);
+		id = pin_map(pin, "heartbeat", BPF_MAP_TYPE_ARRAY, 4, sizeof(struct sieve_heartbeat), 1, 0);
+		assert_int_equal(load(&error), 0);
+		assert_int_equal(pinned_id(pin) == id, less == 0);
+	}
+}
+
+/* In the directory that is seen now is what was pinned there long ago. */
+static void maps_that_are_pinned_again_replace_those_of_an_older_directory(void **state)
+{
+	struct programs *programs = load_programs(SIEVE_ACTION_ANSWER, pin_dir);
+	const char *pin = of_version("counters", SIEVE_ABI_VERSION);
+	__u32 id = pinned_id(pin), heartbeat = pinned_id(of_version("heartbeat", SIEVE_ABI_VERSION));
+
+	(void)state;
+	run("rm %s/*", pin_dir);
+	assert_int_not_equal(pin_map(pin, "counters", BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, SIEVE_COUNTERS, 0), id);
+	pin_map("foreign-1", "other", BPF_MAP_TYPE_ARRAY, 4, 4, 1, 0);
+	assert_int_equal(programs_pin_again(programs, pin_dir), 0);
+	assert_int_equal(pinned_id(pin), id);
+	assert_int_equal(pinned_id(of_version("heartbeat", SIEVE_ABI_VERSION)), heartbeat);
+	pinned_id("foreign-1");
+	programs_free(programs);
+}
+
 static void what_is_no_map_is_refused(void **state)
 {
 	static const char *const commands[] = { "mkdir %s", "ln -s netns-0 %s", "ln -s /etc/passwd %s" };
@@ -197,6 +232,8 @@ int main(void)
 		cmocka_unit_test(a_pin_has_the_version_of_its_map),
 		cmocka_unit_test_setup(our_maps_are_taken_over_and_others_in_their_place_refused, fresh_instance),
 		cmocka_unit_test_setup(room_for_another_number_of_namespaces_is_a_new_map, fresh_instance),
+		cmocka_unit_test(the_heartbeat_gives_way_with_the_namespaces),
+		cmocka_unit_test_setup(maps_that_are_pinned_again_replace_those_of_an_older_directory, fresh_instance),
 		cmocka_unit_test_setup(what_is_no_map_is_refused, fresh_instance),
 		cmocka_unit_test_setup(pins_of_other_versions_stay_beside_ours_until_they_are_removed, fresh_instance),
 	};

@@ -86,8 +86,23 @@ static int refuse(const char *path, struct error *error)
 	return fail(error, EEXIST, "%s is not the map of ours with that name; remove it, or use another --pin-dir", path);
 }
 
-static int use(struct bpf_map *map, const char *pin_dir, struct error *error)
+/*
+ * Programs of an earlier controller keep the map `netns` that they have until they are replaced, and nobody writes to it
+ * any more: they must not find a heartbeat either, by which they would go by it for good.
+ */
+static bool netns_gives_way(struct bpf_object *object, const char *pin_dir)
 {
+	const struct bpf_map *map = bpf_object__find_map_by_name(object, "netns");
+	struct bpf_map_info info;
+	char path[PATH_MAX];
+
+	map_pins_format(path, pin_dir, "netns", SIEVE_ABI_VERSION);
+	return map && look_at(path, &info) == 0 && is_that_map(&info, map) && !has_room(&info, map);
+}
+
+static int use(struct bpf_map *map, const char *pin_dir, bool is_new_netns, struct error *error)
+{
+	bool gives_way = is_new_netns && strcmp(bpf_map__name(map), "heartbeat") == 0;
 	struct bpf_map_info info;
 	char path[PATH_MAX];
 	int r;
@@ -98,8 +113,7 @@ static int use(struct bpf_map *map, const char *pin_dir, struct error *error)
 		return fail(error, -r, "cannot look at %s: %s", path, strerror(-r));
 	if (r == -EEXIST || (r == 0 && !is_that_map(&info, map)))
 		return refuse(path, error);
-	/* programs of an earlier controller keep it until they are replaced */
-	if (r == 0 && (!bpf_map__autocreate(map) || !has_room(&info, map)))
+	if (r == 0 && (!bpf_map__autocreate(map) || !has_room(&info, map) || gives_way))
 		unlink(path);
 	if (!bpf_map__autocreate(map))
 		return 0;
@@ -109,12 +123,13 @@ static int use(struct bpf_map *map, const char *pin_dir, struct error *error)
 
 int map_pins_use(struct bpf_object *object, const char *pin_dir, struct error *error)
 {
+	bool is_new_netns = netns_gives_way(object, pin_dir);
 	struct bpf_map *map;
 	int r = 0;
 
 	bpf_object__for_each_map(map, object)
 		if (r == 0 && is_one_of_ours(map))
-			r = use(map, pin_dir, error);
+			r = use(map, pin_dir, is_new_netns, error);
 	return r;
 }
 
@@ -134,22 +149,6 @@ bool map_pins_are_there(struct bpf_object *object, const char *pin_dir)
 	return true;
 }
 
-int map_pins_again(struct bpf_object *object, const char *pin_dir)
-{
-	struct bpf_map *map;
-
-	bpf_object__for_each_map(map, object) {
-		char path[PATH_MAX];
-
-		if (!is_one_of_ours(map) || !bpf_map__autocreate(map))
-			continue;
-		map_pins_format(path, pin_dir, bpf_map__name(map), SIEVE_ABI_VERSION);
-		if (bpf_obj_pin(bpf_map__fd(map), path) < 0 && errno != EEXIST)
-			return -errno;
-	}
-	return 0;
-}
-
 /* By another name first, of a version that there is not, which map_pins_remove() knows as well. */
 static int pin_anew(const struct bpf_map *map, const char *path, const char *pin_dir)
 {
@@ -165,6 +164,24 @@ static int pin_anew(const struct bpf_map *map, const char *path, const char *pin
 	r = -errno;
 	unlink(temporary);
 	return r;
+}
+
+int map_pins_again(struct bpf_object *object, const char *pin_dir)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, object) {
+		char path[PATH_MAX];
+		int r;
+
+		if (!is_one_of_ours(map) || !bpf_map__autocreate(map))
+			continue;
+		map_pins_format(path, pin_dir, bpf_map__name(map), SIEVE_ABI_VERSION);
+		r = pin_anew(map, path, pin_dir);
+		if (r < 0)
+			return r;
+	}
+	return 0;
 }
 
 int map_pins_replace(struct bpf_object *object, const char *pin_dir, struct error *error)

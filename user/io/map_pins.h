@@ -24,14 +24,17 @@ int map_pins_version(const char *pin, const char *name);
 /*
  * Have the object take over, or make and pin, the maps it creates; of one that it does without the pin goes. What is
  * pinned there under one of our names and is not that map of ours is refused: -EEXIST, with `error`. A map that only has
- * room for another number of network namespaces gives way.
+ * room for another number of network namespaces gives way, and `heartbeat` with it.
  */
 int map_pins_use(struct bpf_object *object, const char *pin_dir, struct error *error);
 
 /* Are all of them pinned there still? A quick look. */
 bool map_pins_are_there(struct bpf_object *object, const char *pin_dir);
 
-/* A bpffs came in the place of the one with our pins: pin the maps of the loaded object there. 0 or -errno. */
+/*
+ * A bpffs came in the place of the one with our pins: pin the maps of the loaded object there, in place of what an older
+ * directory has. 0 or -errno.
+ */
 int map_pins_again(struct bpf_object *object, const char *pin_dir);
 
 /* Pin the maps of the loaded object in place of those that are there. */
