@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "clock.h"
@@ -366,6 +367,38 @@ static void own_servers_are_listed_with_the_next_beat_and_go_with_another(void *
 	close(fd);
 }
 
+/* Over a reload, if the first looks of the next configuration fail; not if it is about other ports. */
+static void what_was_seen_counts_until_a_look_comes_to_its_end(void **state)
+{
+	struct follower *own = namespaces_find(&namespaces, namespaces.own);
+	const struct server seen = { .cgroup = id_of(first), .kinds = SIEVE_SERVER_OTHERS };
+	struct server_set servers = {};
+	struct follower was = { .namespace = own->namespace }, *followers[] = { &was };
+	struct config of_before = config;
+	struct namespaces before = { .config = &of_before, .own = namespaces.own, .followers = followers, .count = 1 };
+	struct rlimit files, none = {};
+
+	(void)state;
+	assert_int_equal(server_set_add(&servers, &seen, 1), 0);
+	was.servers = servers;
+	of_before.ports[of_before.port_count++] = 5353;
+	namespaces_carry(&namespaces, &before);
+	expect_listed("of other ports", first, 0);
+	of_before = config;
+	namespaces_carry(&namespaces, &before);
+	expect_listed("carried over", first, SIEVE_SERVER_OTHERS);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+	none.rlim_max = files.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	look_at_home();
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+	expect_listed("after a look that failed", first, SIEVE_SERVER_OTHERS);
+	look_at_home();
+	expect_listed("after one that did not", first, 0);
+	namespaces_carry(&namespaces, NULL);
+	server_set_free(&servers);
+}
+
 static void a_beat_that_comes_too_soon_does_not_look(void **state)
 {
 	int fd = serve(first, "192.0.2.10");
@@ -487,6 +520,7 @@ int main(void)
 		SCAN(servers_of_another_namespace_are_not_found),
 		SCAN(there_are_no_more_than_asked_for_and_nothing_stays_open),
 		TURN(own_servers_are_listed_with_the_next_beat_and_go_with_another),
+		TURN(what_was_seen_counts_until_a_look_comes_to_its_end),
 		TURN(a_beat_that_comes_too_soon_does_not_look),
 		TURN(a_cgroup_that_was_removed_goes),
 		TURN(a_cgroup_is_listed_as_long_as_one_namespace_has_a_server_of_it),

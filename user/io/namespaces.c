@@ -145,14 +145,16 @@ static void free_follower(const struct namespaces *namespaces, struct follower *
 	free(follower);
 }
 
-static void carry(const struct namespaces *namespaces, struct follower *follower)
+static void carry(struct namespaces *namespaces, struct follower *follower)
 {
 	const struct follower *before = NULL;
 
 	if (namespaces->before)
 		before = namespaces_find(namespaces->before, follower->namespace.inum);
-	if (before)
-		namespace_carry(&follower->namespace, &before->namespace);
+	if (!before)
+		return;
+	namespace_carry(&follower->namespace, &before->namespace);
+	server_turns_carry(namespaces, follower, before);
 }
 
 void namespaces_carry(struct namespaces *namespaces, const struct namespaces *before)

@@ -2,6 +2,7 @@
 #include "server_turns.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "clock.h"
 #include "servers.h"
@@ -50,6 +51,22 @@ void server_turns_publish(struct namespaces *namespaces)
 	unite(namespaces, all);
 	namespaces->servers.is_published = servers_publish(programs_servers_fd(namespaces->programs), all,
 							   !namespaces->is_complete) == 0;
+}
+
+/* Of other ports it was seen that sockets are on those. */
+static bool has_ports(const struct config *config, const struct config *before)
+{
+	return config->port_count == before->port_count &&
+	       memcmp(config->ports, before->ports, config->port_count * sizeof(*config->ports)) == 0;
+}
+
+void server_turns_carry(struct namespaces *namespaces, struct follower *follower, const struct follower *before)
+{
+	if (before->servers.count == 0 || namespaces->config->filter_servers ||
+	    !has_ports(namespaces->config, namespaces->before->config))
+		return;
+	add_all(&follower->servers, &before->servers, follower->namespace.is_own ? OWN_MOST : OTHER_MOST);
+	server_turns_publish(namespaces);
 }
 
 /* What was seen before still counts if the look did not come to its end. */

@@ -8,6 +8,12 @@
 
 #include "namespaces.h"
 
+/*
+ * Before the look at it, or after one that maybe did not come to its end: what was seen of the namespace so far counts
+ * until the next look that does. `before` is of another configuration, and of the same namespace.
+ */
+void server_turns_carry(struct namespaces *namespaces, struct follower *follower, const struct follower *before);
+
 /* A namespace that has just been opened; the thread is in it. */
 void server_turns_open(struct namespaces *namespaces, struct follower *follower);
 
