@@ -232,20 +232,29 @@ static int take_event(void *context, void *data, size_t size)
 	return 0;
 }
 
-/* Whose they are, for those who find them without a pin. */
-static int sign(struct programs *programs, const char *pin_dir)
+static int bind(const struct programs *programs, const struct bpf_map *map)
 {
-	const struct sieve_instance instance = identity_instance(pin_dir);
-	int map = bpf_map__fd(programs->skeleton->maps.instance);
 	struct bpf_program *program;
-	uint32_t zero = 0;
 
-	if (bpf_map_update_elem(map, &zero, &instance, BPF_ANY) < 0)
-		return -errno;
 	bpf_object__for_each_program(program, programs->skeleton->obj)
-		if (bpf_program__fd(program) >= 0 && bpf_prog_bind_map(bpf_program__fd(program), map, NULL) < 0)
+		if (bpf_program__fd(program) >= 0 &&
+		    bpf_prog_bind_map(bpf_program__fd(program), bpf_map__fd(map), NULL) < 0)
 			return -errno;
 	return 0;
+}
+
+/* For those who find one without a pin, maybe the sensor alone: whose it is, and is its controller alive? */
+static int sign(const struct programs *programs, const char *pin_dir)
+{
+	const struct sieve_instance instance = identity_instance(pin_dir);
+	const struct stubsieve_bpf *skeleton = programs->skeleton;
+	uint32_t zero = 0;
+	int r;
+
+	if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.instance), &zero, &instance, BPF_ANY) < 0)
+		return -errno;
+	r = bind(programs, skeleton->maps.instance);
+	return r < 0 ? r : bind(programs, skeleton->maps.heartbeat);
 }
 
 /* What is needed of the maps once they are there. */
