@@ -134,6 +134,23 @@ static int read_configuration(struct config **ret_config, char **ret_text, void 
 	return r;
 }
 
+/*
+ * Of a configuration that is on its way: it is to know the cgroup before it is in force. What it attaches for that it
+ * attaches then, too.
+ */
+static int find_next_exec(struct controller *controller, bool exempt, struct error *error)
+{
+	struct filter *next = controller->reload.next;
+	char path[PATH_MAX];
+
+	if (!next)
+		return 0;
+	if (exempt || next->scope.attaches)
+		return scope_find_exec(&next->scope, exempt, path, sizeof(path), error);
+	scope_refresh(&next->scope);
+	return 0;
+}
+
 /* The cgroup in which a command is to run, and if it is not in force what is wrong. */
 static char *exec_answer(struct controller *controller, bool exempt)
 {
@@ -142,7 +159,8 @@ static char *exec_answer(struct controller *controller, bool exempt)
 	json_t *json, *wrong = NULL;
 	char *text;
 
-	if (scope_find_exec(&controller->filter->scope, exempt, path, sizeof(path), &error) < 0)
+	if (scope_find_exec(&controller->filter->scope, exempt, path, sizeof(path), &error) < 0 ||
+	    find_next_exec(controller, exempt, &error) < 0)
 		wrong = json_text(error.text);
 	json = json_pack("{s:o, s:o?}", "cgroup", json_text(path), "error", wrong);
 	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
