@@ -91,7 +91,8 @@ enum sieve_response {
  * the map `counters` that was added last, and `taken` how much of it is in the total: what is added twice counts once.
  *
  * Map `instance` (array of one, not pinned, bound to every program): whose programs these are. Links whose pins are
- * gone are found again by it.
+ * gone are found again by it; and by `heartbeat`, `counters`, `counter_names` and `carried`, which are bound to every
+ * program as well, whether their controller is alive, and what they counted.
  */
 #define SIEVE_COUNTER_NAME_MAX 32
 struct sieve_counter_name {

@@ -2,6 +2,7 @@
 #include "identity.h"
 
 #include <bpf/bpf.h>
+#include <errno.h>
 #include <linux/bpf.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -45,6 +46,32 @@ static void look_at_map(uint32_t id, const char *pin_dir, struct identity *ident
 		identity->heartbeat = id;
 	if (is_instance(fd, &info, pin_dir))
 		identity->kind = IDENTITY_OURS;
+}
+
+static bool is_called(int fd, const char *name)
+{
+	struct bpf_map_info info = {};
+	__u32 size = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &size) == 0 && strcmp(info.name, name) == 0;
+}
+
+int identity_open_map(uint32_t program, const char *name)
+{
+	_cleanup_close_ int program_fd = bpf_prog_get_fd_by_id(program);
+	__u32 maps[MAPS_MAX];
+	struct bpf_prog_info info = { .map_ids = (__u64)(uintptr_t)maps, .nr_map_ids = MAPS_MAX };
+	__u32 size = sizeof(info);
+
+	if (program_fd < 0 || bpf_obj_get_info_by_fd(program_fd, &info, &size) < 0)
+		return -ENOENT;
+	for (__u32 i = 0; i < info.nr_map_ids && i < MAPS_MAX; i++) {
+		_cleanup_close_ int fd = bpf_map_get_fd_by_id(maps[i]);
+
+		if (fd >= 0 && is_called(fd, name))
+			return take_fd(&fd);
+	}
+	return -ENOENT;
 }
 
 /* Whoever named it may not write to the terminal of who reads it. */

@@ -25,6 +25,9 @@ struct identity {
 /* Without a pin_dir only its name is looked at: none is ours then, but of some instance. */
 struct identity identity_of_program(uint32_t id, const char *pin_dir);
 
+/* The map of that name, of those that the program has. A descriptor, or -ENOENT. */
+int identity_open_map(uint32_t program, const char *name);
+
 /* What the map is to say. */
 struct sieve_instance identity_instance(const char *pin_dir);
 

@@ -268,3 +268,28 @@ int orphans_detach(const char *pin_dir, const uint32_t *programs, size_t count, 
 		*ret_count = detachment.done;
 	return r;
 }
+
+struct program_visit {
+	orphans_callback callback;
+	void *data;
+	uint32_t last;
+};
+
+static int visit_program(int fd, const struct link_info *info, const struct identity *identity, void *data)
+{
+	struct program_visit *visit = data;
+
+	(void)fd;
+	(void)identity;
+	if (is_defunct(info) || info->prog_id == visit->last)
+		return 0;
+	visit->last = info->prog_id;
+	return visit->callback(info->prog_id, visit->data);
+}
+
+int orphans_each_program(const char *pin_dir, orphans_callback callback, void *data)
+{
+	struct program_visit visit = { callback, data, 0 };
+
+	return each_of_ours(pin_dir, visit_program, &visit);
+}

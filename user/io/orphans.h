@@ -30,4 +30,8 @@ int orphans_adopt(const char *pin_dir, const struct pin *pin, int cgroup_fd, int
  */
 int orphans_detach(const char *pin_dir, const uint32_t *programs, size_t count, size_t *ret_count);
 
+/* Every program of this instance by which a link hangs, some more than once. A callback that returns other than 0 ends it. */
+typedef int (*orphans_callback)(uint32_t program, void *data);
+int orphans_each_program(const char *pin_dir, orphans_callback callback, void *data);
+
 #endif

@@ -20,6 +20,7 @@
 #include "hash.h"
 #include "identity.h"
 #include "map_pins.h"
+#include "recover.h"
 #include "stubsieve.skel.h"
 #include "vacancy.h"
 
@@ -254,7 +255,11 @@ static int sign(const struct programs *programs, const char *pin_dir)
 	if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.instance), &zero, &instance, BPF_ANY) < 0)
 		return -errno;
 	r = bind(programs, skeleton->maps.instance);
-	return r < 0 ? r : bind(programs, skeleton->maps.heartbeat);
+	if (r == 0)
+		r = bind(programs, skeleton->maps.heartbeat);
+	for (size_t i = 0; r == 0 && recover_names[i]; i++)
+		r = bind(programs, bpf_object__find_map_by_name(skeleton->obj, recover_names[i]));
+	return r;
 }
 
 /* What is needed of the maps once they are there. */
@@ -301,6 +306,8 @@ int programs_load(const struct programs_request *request, struct programs **ret_
 		r = map_pins_use(programs->skeleton->obj, request->pin_dir, error);
 	if (r < 0)
 		return r;
+	if (!request->beside && request->pin_dir && (r = recover_counted(programs->skeleton->obj, request->pin_dir)) < 0)
+		return fail(error, -r, "cannot go on with what was counted: %s", strerror(-r));
 	r = stubsieve_bpf__load(programs->skeleton);
 	if (r < 0)
 		return explain_load(-r, error);
