@@ -4,6 +4,7 @@
 #include <bpf/libbpf.h>
 
 #include "attach.h"
+#include "clock.h"
 #include "clsact.h"
 
 /* As in clsact.c, so that a foreign filter can have our place. */
@@ -314,7 +315,7 @@ static void all_interfaces_are_freed_at_once_but_of_foreign_filters(void **state
 	}
 	assert_int_equal(attachments.count, 3);
 	attach_release(&attachments);
-	assert_int_equal(attach_remove_clsact(pin_dir, NULL, &error), 0);
+	assert_int_equal(attach_remove_clsact(pin_dir, 0, NULL, &error), 0);
 	expect_tc("lo", 0, false);
 	expect_tc("h0", 0, false);
 	expect_tc("h1", 1, true);
@@ -341,6 +342,36 @@ static void an_interface_in_the_way_is_named_and_the_others_are_attached_to(void
 	assert_int_equal(attach_reconcile(&attachments, programs, &error), 0);
 	assert_int_equal(program_in_our_place("h0", BPF_TC_EGRESS), ours());
 	attach_release(&attachments);
+}
+
+static uint64_t cost_of_a_round(void)
+{
+	uint64_t began = clock_thread_cpu_ns();
+
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(clsact_attach(&h0, programs_egress_fd(programs)), 0);
+		assert_int_equal(clsact_detach(&h0), 0);
+	}
+	return clock_thread_cpu_ns() - began;
+}
+
+/* Whoever has a network namespace can have as many as they like. */
+static void filters_beside_ours_cost_nothing(void **state)
+{
+	uint64_t few, many;
+
+	(void)state;
+	run("tc qdisc add dev h0 clsact");
+	if (system("tc filter add dev h0 egress prio 1 protocol all u32 match u32 0 0 2>/dev/null") != 0)
+		skip();
+	few = cost_of_a_round();
+	run("for i in $(seq 2000); do for prio in 1 2 3 4 5 6 7 8 9 10; do echo filter add dev h0 egress prio $prio protocol all u32 match u32 $i 0xffffffff; done; done | tc -batch -");
+	run("test $(tc filter show dev h0 egress | grep -c 'fh .* key ht') -gt 19000");
+	many = cost_of_a_round();
+	if (many > 10 * few)
+		fail_msg("%llu us beside 20,000 filters, %llu us beside one", (unsigned long long)many / 1000,
+			 (unsigned long long)few / 1000);
+	run("tc qdisc show dev h0 | grep -q clsact");
 }
 
 static void the_environment_chooses_clsact(void **state)
@@ -383,6 +414,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(all_interfaces_are_freed_at_once_but_of_foreign_filters, enter, leave),
 		cmocka_unit_test_setup_teardown(an_interface_in_the_way_is_named_and_the_others_are_attached_to, enter,
 						leave),
+		cmocka_unit_test_setup_teardown(filters_beside_ours_cost_nothing, enter, leave),
 		cmocka_unit_test_setup_teardown(the_environment_chooses_clsact, enter, leave),
 	};
 

@@ -74,6 +74,7 @@ static int leave(void **state)
 
 	(void)state;
 	set_capability(CAP_SYS_ADMIN, true);
+	set_capability(CAP_SYS_PTRACE, true);
 	pins_sweep(pin_dir, NULL, NULL, &error);
 	for (size_t i = 0; i < ARRAY_COUNT(places); i++)
 		end_place(&places[i]);
@@ -420,6 +421,29 @@ static void a_namespace_that_cannot_be_entered_is_told_of_and_not_forgotten(void
 }
 
 /* Nor is anything done again and again: these cannot be removed as marks are. */
+/* Who may not look at every process cannot tell. */
+static void a_namespace_that_cannot_be_found_is_not_taken_for_gone(void **state)
+{
+	struct error error = {};
+	unsigned int marks;
+	uint32_t inum = places[0].inum;
+
+	(void)state;
+	use_clsact();
+	attach_in(inum);
+	marks = count_entries(inum);
+	assert_true(marks > 0);
+	set_capability(CAP_SYS_PTRACE, false);
+	assert_int_equal(remove_clsact(pin_dir, false, NULL, NULL, &error), -EACCES);
+	assert_int_equal(error.kind, ERROR_PRIVILEGE);
+	assert_non_null(strstr(error.text, "CAP_SYS_PTRACE"));
+	set_capability(CAP_SYS_PTRACE, true);
+	assert_int_equal(count_entries(inum), marks);
+	expect_programs("not found", inum, OURS);
+	remove_everything();
+	expect_programs("found", inum, 0);
+}
+
 static void what_only_has_the_name_of_a_mark_stays(void **state)
 {
 	static const char *const files[] = { "clsact-1-2", "qdisc-3-4" },
@@ -533,6 +557,7 @@ int main(void)
 		TEST(filters_without_marks_are_removed_at_home),
 		TEST(filters_that_are_wanted_stay),
 		TEST(a_namespace_that_cannot_be_entered_is_told_of_and_not_forgotten),
+		TEST(a_namespace_that_cannot_be_found_is_not_taken_for_gone),
 		TEST(what_only_has_the_name_of_a_mark_stays),
 		TEST(cgroups_programs_go_with_their_pins),
 		TEST(leftovers_are_removed_unless_somebody_pins_there),

@@ -355,18 +355,28 @@ static bool is_kept(struct attachments *keep, uint32_t ifindex, enum attach_side
 	return entry && entry->side[side].hook == ATTACH_CLSACT;
 }
 
-int attach_remove_clsact(const char *pin_dir, struct attachments *keep, struct error *error)
+static int explain_overrun(uint32_t netns, struct error *error)
+{
+	return fail(error, ETIMEDOUT, "the network namespace %" PRIu32 " has too many interfaces to look for filters on all; without a controller, `stubsieve remove` does",
+		    netns);
+}
+
+int attach_remove_clsact(const char *pin_dir, uint64_t budget_ns, struct attachments *keep, struct error *error)
 {
 	_cleanup_free_ struct link *links = NULL;
 	struct stat status;
+	uint64_t deadline;
 	size_t count;
-	int r;
+	int r, first = 0;
 
-	r = links_list(0, &links, &count);
-	if (r == 0 && stat("/proc/thread-self/ns/net", &status) < 0)
-		r = -errno;
+	if (stat("/proc/thread-self/ns/net", &status) < 0)
+		return fail(error, errno, "cannot read /proc/thread-self/ns/net: %s; is /proc mounted?", strerror(errno));
+	r = links_list(budget_ns, &links, &count);
+	if (r == -ETIMEDOUT || r == -EINTR)
+		return explain_overrun((uint32_t)status.st_ino, error);
 	if (r < 0)
 		return fail(error, -r, "cannot list the network interfaces: %s", strerror(-r));
+	deadline = budget_ns ? clock_thread_cpu_ns() + budget_ns : UINT64_MAX;
 	for (size_t i = 0; i < count * ATTACH_SIDES; i++) {
 		const struct link *link = &links[i / ATTACH_SIDES];
 		const struct attachments here = { .pin_dir = pin_dir, .netns = (uint32_t)status.st_ino };
@@ -375,9 +385,11 @@ int attach_remove_clsact(const char *pin_dir, struct attachments *keep, struct e
 
 		if (is_kept(keep, link->ifindex, side))
 			continue;
+		if (clock_thread_cpu_ns() > deadline)
+			return explain_overrun(here.netns, error);
 		r = clsact_detach(&clsact);
-		if (r < 0 && r != -ENODEV && r != -EBUSY) /* gone, or not ours */
-			return fail(error, -r, "cannot remove the filter from %s: %s", link->name, strerror(-r));
+		if (r < 0 && r != -ENODEV && r != -EBUSY && first == 0) /* gone, or not ours */
+			first = fail(error, -r, "cannot remove the filter from %s: %s", link->name, strerror(-r));
 	}
-	return 0;
+	return first;
 }

@@ -102,8 +102,9 @@ bool attach_cgroup_is_live(const char *pin_dir, uint64_t id);
 
 /*
  * Detach our clsact filters from the interfaces of the calling thread's namespace, but those that are among `keep`
- * (NULL: none), and remove each clsact qdisc that we made and nothing else uses.
+ * (NULL: none), and remove each clsact qdisc that we made and nothing else uses. An error tells of the first that
+ * failed; the others are still done. -ETIMEDOUT: it would take more CPU time than the budget (0: as long as it takes).
  */
-int attach_remove_clsact(const char *pin_dir, struct attachments *keep, struct error *error);
+int attach_remove_clsact(const char *pin_dir, uint64_t budget_ns, struct attachments *keep, struct error *error);
 
 #endif

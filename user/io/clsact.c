@@ -44,25 +44,23 @@ static void format_mark(char path[PATH_MAX], const struct clsact *clsact, const 
 	snprintf(path, PATH_MAX, "%s/%s-%" PRIu32 "-%" PRIu32, clsact->pin_dir, what, clsact->netns, clsact->ifindex);
 }
 
-/* What a dump of the filters of one side found. */
-struct filters {
+/* What is in our place on one side. */
+struct filter_there {
 	const struct side *side;
-	unsigned int count;
-	bool is_taken; /* there is one in our place */
-	bool is_ours;  /* ... and it has our program's name */
+	bool is_ours;     /* it has our program's name */
 	uint32_t program; /* its id, if it is told */
 };
 
 /* libbpf calls a filter "PROGRAM:[ID]". The name needs no capability, as the program's map ids would. */
 static int take_option(const struct nlattr *attribute, void *data)
 {
-	struct filters *filters = data;
+	struct filter_there *there = data;
 
 	if (mnl_attr_get_type(attribute) == TCA_BPF_NAME && mnl_attr_validate(attribute, MNL_TYPE_STRING) == 0 &&
-	    strncmp(mnl_attr_get_str(attribute), filters->side->program, strlen(filters->side->program)) == 0)
-		filters->is_ours = true;
+	    strncmp(mnl_attr_get_str(attribute), there->side->program, strlen(there->side->program)) == 0)
+		there->is_ours = true;
 	if (mnl_attr_get_type(attribute) == TCA_BPF_ID && mnl_attr_validate(attribute, MNL_TYPE_U32) == 0)
-		filters->program = mnl_attr_get_u32(attribute);
+		there->program = mnl_attr_get_u32(attribute);
 	return MNL_CB_OK;
 }
 
@@ -75,51 +73,46 @@ static int take_attribute(const struct nlattr *attribute, void *data)
 
 static int take_filter(const struct nlmsghdr *message, void *data)
 {
-	const struct tcmsg *header = mnl_nlmsg_get_payload(message);
-	struct filters *filters = data;
-
-	if (mnl_nlmsg_get_payload_len(message) < sizeof(*header))
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(struct tcmsg))
 		return -EBADMSG;
-	filters->count++;
-	if (header->tcm_handle != filters->side->handle || TC_H_MAJ(header->tcm_info) >> 16 != FILTER_PRIORITY)
-		return 0;
-	filters->is_taken = true;
-	mnl_attr_parse(message, sizeof(*header), take_attribute, filters);
-	return 0;
+	mnl_attr_parse(message, sizeof(struct tcmsg), take_attribute, data);
+	return 1;
 }
 
-/* The filters on one side of the interface's clsact qdisc; none where there is no qdisc. 0 or -errno. */
-static int list_filters(const struct clsact *clsact, const struct side *side, struct filters *ret_filters)
+/* A request for the filters on one side of the interface's qdisc. */
+static struct nlmsghdr *make_request(void *buffer, const struct clsact *clsact, const struct side *side)
 {
-	_Alignas(struct nlmsghdr) char buffer[NLMSG_SPACE(sizeof(struct tcmsg))];
 	struct nlmsghdr *request = netlink_dump_request(buffer, RTM_GETTFILTER);
 	struct tcmsg *header = mnl_nlmsg_put_extra_header(request, sizeof(*header));
-	struct filters filters = { .side = side };
-	int r;
 
 	header->tcm_family = AF_UNSPEC;
 	header->tcm_ifindex = (int)clsact->ifindex;
 	header->tcm_parent = TC_H_MAKE(TC_H_CLSACT, side->minor);
-	r = netlink_dump(request, RTM_NEWTFILTER, take_filter, &filters);
-	if (r < 0)
-		return r;
-	*ret_filters = filters;
-	return 0;
+	return request;
 }
 
-/* 1: our filter is there. 0: there is none. -EBUSY: a foreign one. */
+/*
+ * 1: our filter is there. 0: there is none. -EBUSY: a foreign one. -EOPNOTSUPP: a block that qdiscs share, of which the
+ * kernel tells nothing by the interface. We ask for the one place alone, of whatever protocol: anyone who has a network
+ * namespace can have a million filters beside it.
+ */
 static int find_filter(const struct clsact *clsact)
 {
-	struct filters filters;
-	int r = list_filters(clsact, side_of(clsact), &filters);
+	_Alignas(struct nlmsghdr) char buffer[NLMSG_SPACE(sizeof(struct tcmsg))];
+	struct filter_there there = { .side = side_of(clsact) };
+	struct nlmsghdr *request = make_request(buffer, clsact, there.side);
+	struct tcmsg *header = mnl_nlmsg_get_payload(request);
+	int r;
 
-	if (r == -EINVAL || r == -ENOENT) /* no qdisc */
+	request->nlmsg_flags = NLM_F_REQUEST;
+	header->tcm_handle = there.side->handle;
+	header->tcm_info = TC_H_MAKE(FILTER_PRIORITY << 16, 0);
+	r = netlink_dump(request, RTM_NEWTFILTER, take_filter, &there);
+	if (r == -EINVAL || r == -ENOENT || r == -ENODEV) /* no qdisc, no filter, no device */
 		return 0;
 	if (r < 0)
 		return r;
-	if (!filters.is_taken)
-		return 0;
-	if (!filters.is_ours || identity_of_program(filters.program, clsact->pin_dir).kind == IDENTITY_OTHER)
+	if (!there.is_ours || identity_of_program(there.program, clsact->pin_dir).kind == IDENTITY_OTHER)
 		return -EBUSY;
 	return 1;
 }
@@ -168,18 +161,27 @@ int clsact_attach(const struct clsact *clsact, int program_fd)
 	return 0;
 }
 
+static int see_filter(const struct nlmsghdr *message, void *data)
+{
+	(void)message;
+	*(bool *)data = true;
+	return 1;
+}
+
 /* In doubt there are filters of others. */
 static bool is_unused(const struct clsact *clsact)
 {
 	static const enum attach_side both[] = { ATTACH_GATEWAY, ATTACH_EGRESS };
+	bool is_used = false;
 
-	for (size_t i = 0; i < sizeof(both) / sizeof(both[0]); i++) {
-		struct filters filters;
+	for (size_t i = 0; !is_used && i < sizeof(both) / sizeof(both[0]); i++) {
+		_Alignas(struct nlmsghdr) char buffer[NLMSG_SPACE(sizeof(struct tcmsg))];
+		const struct nlmsghdr *request = make_request(buffer, clsact, &sides[both[i]]);
 
-		if (list_filters(clsact, &sides[both[i]], &filters) < 0 || filters.count > 0)
+		if (netlink_dump(request, RTM_NEWTFILTER, see_filter, &is_used) < 0)
 			return false;
 	}
-	return true;
+	return !is_used;
 }
 
 static bool has_another_filter_of_ours(const struct clsact *clsact)
@@ -214,11 +216,13 @@ int clsact_detach(const struct clsact *clsact)
 	char mark[PATH_MAX];
 	int r = find_filter(clsact);
 
+	format_mark(mark, clsact, side_of(clsact)->mark);
+	if (r == -EOPNOTSUPP && access(mark, F_OK) < 0) /* nothing says that ours is there */
+		return 0;
 	if (r == 1)
 		r = bpf_tc_detach(&hook, &options);
 	if (r < 0)
 		return r;
-	format_mark(mark, clsact, side_of(clsact)->mark);
 	rmdir(mark);
 	remove_qdisc(clsact);
 	return 0;

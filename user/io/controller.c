@@ -169,7 +169,7 @@ static uint64_t work_due(const struct controller *controller, uint64_t now)
 	uint64_t due = UINT64_MAX;
 
 	if (reload->stage != RELOAD_ATTACHING)
-		due = namespaces_due(&controller->filter->namespaces, now);
+		due = filter_due(controller->filter, now);
 	if (reload->next) {
 		uint64_t next = namespaces_due(&reload->next->namespaces, now);
 

@@ -19,13 +19,16 @@
 #include "netns.h"
 #include "orphans.h"
 #include "ramp.h"
-#include "remove.h"
 #include "server_turns.h"
 
 #define EVENTS_MAX 64
 
 /* So long after the last program of another version was replaced or unpinned the kernel has detached it. */
 #define SUCCEED_AFTER_NS CLOCK_SECOND_NS
+
+/* What looking for leftovers may take at a time, and in one network namespace, which any user can have filled. */
+#define SWEEP_SLICE_NS (20 * CLOCK_MILLISECOND_NS)
+#define SWEEP_BUDGET_NS (100 * CLOCK_MILLISECOND_NS)
 
 /* The directory is made with the first name; every beat looks for it. */
 static void watch_names(int watch_fd)
@@ -245,16 +248,13 @@ static void tidy_hooks(struct filter *filter)
 {
 	const char *pin_dir = filter->config->pin_dir;
 	struct follower *own = namespaces_find(&filter->namespaces, filter->namespaces.own);
-	bool everywhere = filter->is_fresh && filter->config->netns != CONFIG_NETNS_SELF;
 	uint32_t ids[PROGRAMS_COUNT];
 	struct error error;
 	size_t orphans;
 
 	if (pins_sweep(pin_dir, keep_wanted, filter, &error) < 0)
 		tell(&error);
-	if (attach_remove_clsact(pin_dir, &own->namespace.attachments, &error) < 0)
-		tell(&error);
-	if (remove_clsact(pin_dir, everywhere, kept_in, filter, &error) < 0)
+	if (attach_remove_clsact(pin_dir, 0, &own->namespace.attachments, &error) < 0)
 		tell(&error);
 	orphans_detach(pin_dir, ids, programs_ids(filter->programs, ids), &orphans);
 }
@@ -281,6 +281,7 @@ void filter_close(struct filter *filter)
 {
 	if (!filter)
 		return;
+	remove_sweep_end(&filter->sweep);
 	namespaces_close(&filter->namespaces);
 	scope_close(&filter->scope);
 	programs_free(filter->programs);
@@ -304,9 +305,9 @@ static void succeed(struct filter *filter, uint64_t now)
 		return;
 	if (programs_succeed(filter->programs, filter->config->pin_dir, &error) == 0)
 		filter->succeed_at = 0;
-	else if (!filter->has_told)
+	else if (!filter->has_told_of_succession)
 		tell(&error);
-	filter->has_told = true;
+	filter->has_told_of_succession = true;
 }
 
 /* After programs could not be put back: for want of memory, say. */
@@ -357,14 +358,60 @@ void filter_handle(struct filter *filter)
 	}
 }
 
+/* What tells of a namespace that failed tells enough. */
+static void tell_of_sweep(struct filter *filter, const struct error *error)
+{
+	if (!filter->has_told)
+		tell(error);
+	filter->has_told = true;
+}
+
+/* A slice of it. The heartbeat and what changes do not wait for what any number of namespaces may hold. */
+static bool sweep_on(struct filter *filter)
+{
+	uint64_t began = clock_monotonic_ns();
+	struct error error;
+	int r;
+
+	do {
+		r = remove_sweep_next(&filter->sweep, kept_in, filter, &error);
+		if (r < 0)
+			tell_of_sweep(filter, &error);
+	} while (r != 0 && clock_monotonic_ns() < began + SWEEP_SLICE_NS);
+	return r != 0;
+}
+
+static void begin_sweep(struct filter *filter)
+{
+	bool everywhere = filter->is_fresh && filter->config->netns != CONFIG_NETNS_SELF;
+	struct error error;
+
+	filter->succeed_at = clock_monotonic_ns() + SUCCEED_AFTER_NS;
+	filter->is_sweeping = true;
+	filter->has_told = false;
+	tidy(filter);
+	remove_sweep_end(&filter->sweep);
+	if (remove_sweep_begin(&filter->sweep, filter->config->pin_dir, everywhere, SWEEP_BUDGET_NS, &error) < 0)
+		tell_of_sweep(filter, &error);
+}
+
 void filter_work(struct filter *filter)
 {
 	namespaces_work(&filter->namespaces);
 	if (filter->is_tidy || !namespaces_are_attached(&filter->namespaces))
 		return;
+	if (!filter->is_sweeping)
+		begin_sweep(filter);
+	if (sweep_on(filter))
+		return;
+	remove_sweep_end(&filter->sweep);
+	filter->is_sweeping = false;
 	filter->is_tidy = true;
-	filter->succeed_at = clock_monotonic_ns() + SUCCEED_AFTER_NS;
-	tidy(filter);
+}
+
+uint64_t filter_due(const struct filter *filter, uint64_t now)
+{
+	return filter->is_sweeping ? now : namespaces_due(&filter->namespaces, now);
 }
 
 int filter_attach_again(struct filter *filter, struct error *error)
@@ -372,7 +419,7 @@ int filter_attach_again(struct filter *filter, struct error *error)
 	int r;
 
 	namespaces_release(&filter->namespaces);
-	filter->is_tidy = false;
+	filter->is_tidy = filter->is_sweeping = false;
 	r = filter_attach(filter, error);
 	filter->is_to_attach = r < 0;
 	return r;

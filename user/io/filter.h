@@ -13,6 +13,7 @@
 #include "error.h"
 #include "namespaces.h"
 #include "programs.h"
+#include "remove.h"
 #include "scope.h"
 
 struct filter {
@@ -25,7 +26,10 @@ struct filter {
 	int watch_fd; /* inotify(7): cgroups and names of namespaces */
 	bool is_fresh; /* there was no pin_dir: if an earlier controller's went, its marks did, too */
 	bool is_to_attach; /* that failed, and is to be tried again */
-	bool has_told;     /* that what an earlier version counted cannot be taken over */
+	bool has_told_of_succession; /* what an earlier version counted cannot be taken over yet */
+	struct remove_sweep sweep;
+	bool is_sweeping; /* looking for what an earlier filter left in other namespaces, in slices */
+	bool has_told;    /* ... of one that failed */
 	bool is_tidy; /* what an earlier filter left and this one does not need is gone */
 	uint64_t succeed_at; /* CLOCK_MONOTONIC: with the next beat after it, programs_succeed(); 0: done, or not tidy yet */
 };
@@ -51,9 +55,10 @@ int filter_attach_again(struct filter *filter, struct error *error);
 /* What is attached stays. NULL is fine. */
 void filter_close(struct filter *filter);
 
-/* Take in what happened; do what is due. The next time is namespaces_due(). */
+/* Take in what happened; do what is due. The next time is filter_due(). */
 void filter_handle(struct filter *filter);
 void filter_work(struct filter *filter);
+uint64_t filter_due(const struct filter *filter, uint64_t now);
 
 /* A third of the time after which the programs would take us for dead, or a second. */
 uint64_t filter_beat_interval(const struct filter *filter);
