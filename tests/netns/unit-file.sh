@@ -27,7 +27,7 @@ installed() {
 		"/usr/local/sbin/stubsieve run" "$(sed -n 's/^ExecStart=//p' "$root/usr/local/lib/systemd/system/stubsieve.service")"
 	rm -rf "$root"
 	make -s install BUILD="$BUILD" DESTDIR="$root" systemdunitdir= >>"$LAB_DIR/make.log" 2>&1
-	check_equal "make install without systemd: no unit file" sbin/stubsieve "$(cd "$root/usr/local" && find . -type f | sed 's|^\./||')"
+	check_equal "make install without systemd: no unit file" sbin/stubsieve "$(cd "$root/usr/local" && find . -type f ! -path "./share/doc/*" | sed 's|^\./||')"
 	[ ! -s "$LAB_DIR/make.log" ] || note "$(cat "$LAB_DIR/make.log")"
 }
 
