@@ -38,18 +38,19 @@ static void programs_of_a_device_come_in_their_order_with_their_links(void **sta
 }
 
 struct seen {
-	unsigned int count;
+	unsigned int count, most; /* 0: all */
 	uint32_t program;
 	char name[64];
 };
 
-static void see(uint32_t program, const char *name, void *data)
+static bool see(uint32_t program, const char *name, void *data)
 {
 	struct seen *seen = data;
 
 	seen->count++;
 	seen->program = program;
 	snprintf(seen->name, sizeof(seen->name), "%s", name);
+	return seen->count != seen->most;
 }
 
 static void filters_of_a_device_have_programs_and_names(void **state)
@@ -75,6 +76,9 @@ static void filters_of_a_device_have_programs_and_names(void **state)
 	assert_int_equal(seen.count, 3);
 	assert_int_equal(seen.program, 0);
 	assert_string_equal(seen.name, "bpf");
+	seen = (struct seen){ .most = 1 };
+	assert_int_equal(hooks_each_filter(LOOPBACK, true, see, &seen), 0);
+	assert_int_equal(seen.count, 1);
 	close(foreign);
 }
 

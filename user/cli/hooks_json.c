@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "hooks_json.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/bpf.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "cleanup.h"
@@ -36,33 +38,48 @@ static void add_all(json_t *array, const char *hook, const struct hook_programs 
 		add(array, hook, programs->programs[i], NULL, own);
 }
 
+/* Whoever has a network namespace can have a million. */
+#define FILTERS_MAX 64
+
 struct filters {
 	json_t *array;
+	size_t count;
+	bool is_more;
 	const struct own_programs *own;
 };
 
-static void add_filter(uint32_t id, const char *name, void *data)
+static bool add_filter(uint32_t id, const char *name, void *data)
 {
 	struct filters *filters = data;
 
-	add(filters->array, "clsact", id, name, filters->own);
+	filters->is_more = filters->count++ == FILTERS_MAX;
+	if (!filters->is_more)
+		add(filters->array, "clsact", id, name, filters->own);
+	return !filters->is_more;
 }
 
-static json_t *side_json(uint32_t ifindex, uint32_t attach_type, bool is_egress, const struct own_programs *own)
+static json_t *side_json(uint32_t ifindex, uint32_t attach_type, bool is_egress, const struct own_programs *own, bool *is_more)
 {
 	struct filters filters = { .array = json_array(), .own = own };
 	struct hook_programs programs;
 
 	if (hooks_query_device(ifindex, attach_type, &programs) == 0)
 		add_all(filters.array, "tcx", &programs, own);
-	hooks_each_filter(ifindex, is_egress, add_filter, &filters);
+	if (hooks_each_filter(ifindex, is_egress, add_filter, &filters) == -ETIMEDOUT || filters.is_more)
+		*is_more = true;
 	return filters.array;
 }
 
 json_t *hooks_json_device(uint32_t ifindex, const struct own_programs *own)
 {
-	return json_pack("{s:o, s:o}", "egress", side_json(ifindex, LINK_ATTACH_TCX_EGRESS, true, own), "ingress",
-			 side_json(ifindex, LINK_ATTACH_TCX_INGRESS, false, own));
+	bool is_more = false;
+	json_t *egress = side_json(ifindex, LINK_ATTACH_TCX_EGRESS, true, own, &is_more);
+	json_t *ingress = side_json(ifindex, LINK_ATTACH_TCX_INGRESS, false, own, &is_more);
+	json_t *object = json_pack("{s:o, s:o}", "egress", egress, "ingress", ingress);
+
+	if (is_more)
+		json_object_set_new(object, "more", json_true());
+	return object;
 }
 
 json_t *hooks_json_cgroup(const struct scope *scope, const char *path, const struct own_programs *own)

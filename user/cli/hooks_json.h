@@ -17,7 +17,7 @@ struct own_programs {
 /*
  * {"egress": [{"id", "name", "owner", "hook"}, ...], "ingress": [...]} of a device in the calling thread's network
  * namespace: first tcx, then clsact. "owner" is "stubsieve" for the programs of this controller, otherwise "foreign";
- * "name" is null where it cannot be told, and "id" for filters that are no programs.
+ * "more" is true if a side has more filters than are listed. "name" is null where it cannot be told, and "id" for filters that are no programs.
  */
 json_t *hooks_json_device(uint32_t ifindex, const struct own_programs *own);
 

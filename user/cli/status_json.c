@@ -128,20 +128,21 @@ static void add_unknown(const char *name, uint64_t value, void *data)
 	add_to(counters, "queries", value);
 }
 
-/* `own`: the thread is in that namespace, and there is time to look at the hooks of its interfaces; or NULL. */
-static json_t *interfaces_json(const struct attachments *attachments, const struct own_programs *own)
+/* `own`: the thread is in that namespace, and looks at the hooks of its interfaces for as long as there is time; or NULL. */
+static json_t *interfaces_json(const struct attachments *attachments, const struct own_programs *own, uint64_t deadline)
 {
 	json_t *array = json_array();
 
 	for (size_t i = 0; i < attachments->count; i++) {
 		const struct attached *entry = &attachments->entries[i];
+		bool is_in_time = own && clock_monotonic_ns() < deadline;
 
 		json_array_append_new(array, json_pack("{s:I, s:o, s:s, s:b, s:b, s:o}", "ifindex", (json_int_t)entry->link.ifindex,
 						       "name", json_text(entry->link.name), "hook",
 						       attach_hook_name(entry->side[ATTACH_EGRESS].hook), "gateway",
 						       entry->side[ATTACH_GATEWAY].hook != ATTACH_NONE, "results",
 						       entry->side[ATTACH_RESULTS].hook != ATTACH_NONE, "programs",
-						       own ? hooks_json_device(entry->link.ifindex, own) : json_null()));
+						       is_in_time ? hooks_json_device(entry->link.ifindex, own) : json_null()));
 	}
 	return array;
 }
@@ -231,7 +232,7 @@ static json_t *follower_json(struct namespaces *namespaces, const struct followe
 	set(object, "ipv6", connectivity_json_witnessed(&detail.family[SIEVE_IPV6]));
 	set_coverage(object, namespace);
 	is_entered = clock_monotonic_ns() < deadline && namespaces_enter(namespaces, follower) == 0;
-	set(object, "interfaces", interfaces_json(&namespace->attachments, is_entered ? &own : NULL));
+	set(object, "interfaces", interfaces_json(&namespace->attachments, is_entered ? &own : NULL, deadline));
 	return object;
 }
 

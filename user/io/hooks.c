@@ -15,7 +15,11 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "clock.h"
 #include "netlink.h"
+
+/* What it may take to list the filters on one side of a device (CPU time). */
+#define FILTERS_BUDGET_NS (100 * CLOCK_MILLISECOND_NS)
 
 /* BPF_PROG_QUERY of Linux 6.6; older headers, and the libbpf of then, do not know of links. */
 struct query {
@@ -106,8 +110,7 @@ static int take_filter(const struct nlmsghdr *message, void *data)
 	mnl_attr_parse(message, sizeof(*header), take_attribute, &words);
 	if (header->tcm_handle == 0) /* the list that the filters are in */
 		return 0;
-	telling->callback(words.program, words.name[0] ? words.name : words.kind, telling->data);
-	return 0;
+	return telling->callback(words.program, words.name[0] ? words.name : words.kind, telling->data) ? 0 : 1;
 }
 
 int hooks_each_filter(uint32_t ifindex, bool is_egress, hooks_filter_callback callback, void *data)
@@ -116,11 +119,18 @@ int hooks_each_filter(uint32_t ifindex, bool is_egress, hooks_filter_callback ca
 	struct nlmsghdr *request = netlink_dump_request(buffer, RTM_GETTFILTER);
 	struct tcmsg *header = mnl_nlmsg_put_extra_header(request, sizeof(*header));
 	struct telling telling = { callback, data };
+	struct netlink_dumps dumps;
+	int r;
 
 	header->tcm_family = AF_UNSPEC;
 	header->tcm_ifindex = (int)ifindex;
 	header->tcm_parent = TC_H_MAKE(TC_H_CLSACT, is_egress ? TC_H_MIN_EGRESS : TC_H_MIN_INGRESS);
-	return netlink_dump(request, RTM_NEWTFILTER, take_filter, &telling);
+	r = netlink_dumps_open(&dumps, FILTERS_BUDGET_NS);
+	if (r < 0)
+		return r;
+	r = netlink_dumps_next(&dumps, request, RTM_NEWTFILTER, take_filter, &telling);
+	netlink_dumps_close(&dumps);
+	return r;
 }
 
 /* Which of the programs there does not share: at the cgroup itself with anyone, above it with those below. */

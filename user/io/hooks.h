@@ -28,9 +28,10 @@ int hooks_query_cgroup(int cgroup_fd, uint32_t attach_type, struct hook_programs
 
 /*
  * The filters of a device's clsact (or ingress) qdisc, in the order of their turns; of BPF ones the program's id, and the name
- * that whoever attached them gave them. Of others the id is 0, and the name that of their kind.
+ * that whoever attached them gave them. Of others the id is 0, and the name that of their kind. There can be any number:
+ * the callback returns whether it wants more. 0, or -errno; -ETIMEDOUT: to list them takes too long.
  */
-typedef void (*hooks_filter_callback)(uint32_t program, const char *name, void *data);
+typedef bool (*hooks_filter_callback)(uint32_t program, const char *name, void *data);
 int hooks_each_filter(uint32_t ifindex, bool is_egress, hooks_filter_callback callback, void *data);
 
 /* A program beside which ours cannot be attached. */
