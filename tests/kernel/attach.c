@@ -652,6 +652,35 @@ static void interfaces_beyond_the_most_are_told_of_and_left_alone(void **state)
 	assert_int_equal(attachments.count, 3);
 }
 
+static void one_that_fails_does_not_keep_the_others_waiting(void **state)
+{
+	struct error error = {};
+	char path[2 * PATH_MAX];
+	int r, calls = 1;
+
+	(void)state;
+	run("for i in $(seq 120); do echo link add d$i type veth peer name e$i; done | ip -batch -");
+	format_pin(path, netns_inum(), if_nametoindex("lo"));
+	assert_int_equal(mkdir(path, 0700), 0);
+	attachments.budget_ns = 10000000;
+	attachments.most = 1024;
+	r = attach_reconcile(&attachments, programs, &error);
+	assert_int_equal(r, -EAGAIN);
+	assert_non_null(strstr(error.text, path)); /* it is told at once */
+	for (; r == -EAGAIN && calls < 700; calls++)
+		r = attach_reconcile(&attachments, programs, &error);
+	assert_int_equal(r, -EEXIST);
+	assert_string_equal(error.text, ""); /* ... and once */
+	assert_int_equal(attachments.count, 243);
+	for (size_t i = 0; i < attachments.count; i++)
+		assert_int_equal(attached_anywhere(&attachments.entries[i]), attachments.entries[i].link.ifindex != 1);
+	assert_int_equal(rmdir(path), 0);
+	while ((r = attach_reconcile(&attachments, programs, &error)) == -EAGAIN && calls++ < 1400)
+		;
+	assert_int_equal(r, 0);
+	assert_true(attached_anywhere(find_entry("lo")));
+}
+
 static void what_is_removed_is_detached_and_unpinned(void **state)
 {
 	unsigned int before = count_descriptors();
@@ -967,6 +996,7 @@ int main(void)
 		WITH_VETH(a_sweep_keeps_what_is_wanted_and_what_is_not_ours),
 		WITH_VETH(nothing_is_swept_where_nothing_is),
 		WITH_VETH(interfaces_beyond_the_most_are_told_of_and_left_alone),
+		WITH_VETH(one_that_fails_does_not_keep_the_others_waiting),
 		WITH_VETH(what_is_removed_is_detached_and_unpinned),
 		WITH_VETH(a_gateway_is_known_by_its_name),
 		WITH_VETH(no_descriptor_is_left_open),

@@ -264,15 +264,38 @@ static void keep_entry(struct attachments *attachments, const struct link *link)
 		entry->is_there = true;
 }
 
+/* Where the last call that was over left off; the first if that is gone. */
+static size_t find_link(const struct link *links, size_t count, uint32_t ifindex)
+{
+	for (size_t i = 0; i < count; i++)
+		if (links[i].ifindex == ifindex)
+			return i;
+	return 0;
+}
+
+/* One that failed does not make the others wait until it is tried again: that is when all have had their turn. */
+static int end_round(struct attachments *attachments, bool is_over, int first)
+{
+	if (attachments->failed == 0)
+		attachments->failed = first;
+	if (is_over)
+		return -EAGAIN;
+	first = attachments->failed;
+	attachments->failed = 0;
+	attachments->resume = 0;
+	return first;
+}
+
 int attach_reconcile(struct attachments *attachments, const struct programs *programs, struct error *error)
 {
 	_cleanup_free_ struct link *links = NULL;
 	struct error later;
 	bool is_over = false;
 	uint64_t deadline;
-	size_t count;
+	size_t count, from;
 	int r, first = 0;
 
+	error->text[0] = '\0';
 	r = links_list(attachments->budget_ns, &links, &count);
 	if (attachments->budget_ns && (r == -EINTR || r == -ETIMEDOUT))
 		return -EAGAIN;
@@ -281,9 +304,14 @@ int attach_reconcile(struct attachments *attachments, const struct programs *pro
 	deadline = attachments->budget_ns ? clock_monotonic_ns() + attachments->budget_ns : UINT64_MAX;
 	for (size_t i = 0; i < attachments->count; i++)
 		attachments->entries[i].is_there = false;
+	from = find_link(links, count, attachments->resume);
 	for (size_t i = 0; i < count; i++) {
-		is_over = is_over || clock_monotonic_ns() > deadline;
-		if (is_over) {
+		/* one at least, so that each call comes further */
+		if (!is_over && i > from && clock_monotonic_ns() > deadline) {
+			is_over = true;
+			attachments->resume = links[i].ifindex;
+		}
+		if (is_over || (i < from && find_entry(attachments, links[i].ifindex))) {
 			keep_entry(attachments, &links[i]);
 			continue;
 		}
@@ -294,7 +322,7 @@ int attach_reconcile(struct attachments *attachments, const struct programs *pro
 	for (size_t i = attachments->count; i-- > 0;)
 		if (!attachments->entries[i].is_there)
 			drop_entry(attachments, &attachments->entries[i]);
-	return first == 0 && is_over ? -EAGAIN : first;
+	return end_round(attachments, is_over, first);
 }
 
 void attach_pin_again(const struct attachments *attachments)

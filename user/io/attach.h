@@ -50,6 +50,8 @@ struct attachments {
 	size_t gateway_count;
 	size_t most;        /* more interfaces than that are left alone, and told of */
 	uint64_t budget_ns; /* for one attach_reconcile(); 0: as long as it takes */
+	uint32_t resume;    /* the interface at which the budget was used up; 0: none */
+	int failed;         /* -errno of the first that failed before that */
 	bool keeps_links;   /* hold the links open: quicker to look at, but a descriptor each */
 	struct attached *entries;
 	size_t count;
@@ -65,7 +67,8 @@ bool attach_has_tcx(const struct programs *programs);
  * Make the attachments what the namespace of the calling thread asks for: attach to interfaces that came,
  * take over or replace what an earlier controller left on them, let go of those that went. An interface
  * that vanishes meanwhile is no error. `error` tells of the first that failed; the others are still done.
- * -EAGAIN, with nothing to tell: the budget is used up, and there is more to do.
+ * -EAGAIN: the budget is used up, and there is more to do. `error` is empty where nothing is to be told: then, unless
+ * one failed, and at the end of what was begun with a -EAGAIN that told of it.
  */
 int attach_reconcile(struct attachments *attachments, const struct programs *programs, struct error *error);
 

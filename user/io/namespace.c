@@ -230,7 +230,7 @@ static int reconcile(struct namespace *namespace, struct error *error)
 	namespace->links_changed = r < 0 && r != -E2BIG;
 	if (r == -EAGAIN)
 		pace_trigger_once(&namespace->pace, now);
-	if (r < 0 && r != -EAGAIN && strcmp(error->text, namespace->attach_error) != 0 && now >= namespace->tell_at) {
+	if (r < 0 && error->text[0] && strcmp(error->text, namespace->attach_error) != 0 && now >= namespace->tell_at) {
 		namespace->tell_at = now + TELL_EVERY_NS;
 		fprintf(stderr, namespace->is_own ? "stubsieve: %s\n" : "stubsieve: %s (network namespace %u)\n",
 			error->text, namespace->inum);
