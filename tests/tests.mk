@@ -102,7 +102,7 @@ unit: $(UNIT_TESTS)
 
 .PHONY: check
 check: tests
-	BUILD=$(BUILD) tests/run $(UNIT_TESTS) $(KERNEL_TESTS) $(FUZZ_TESTS) $(SHELL_TESTS)
+	BUILD=$(BUILD) tests/run $(SHELL_TESTS) -- $(UNIT_TESTS) $(KERNEL_TESTS) $(FUZZ_TESTS)
 
 # The controller once more with every access to memory watched, through the tests that strain it most.
 WATCHED_TESTS := $(addprefix tests/netns/,containers.sh lifecycle.sh moving-interfaces.sh coverage.sh) \

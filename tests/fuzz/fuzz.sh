@@ -3,7 +3,7 @@
 #
 # Fuzzes every target for a while, JOBS at a time, and says how much that was. A finding is kept in
 # $BUILD/fuzz/findings, and fails with the command that repeats it.
-#   FUZZ_SECONDS   of each target (8); more than 60: values that are compared are followed, too
+#   FUZZ_SECONDS   of each target (6); more than 60: values that are compared are followed, too
 #   TARGETS        which of them (all)
 #   JOBS           as many as there are processors
 set -u
@@ -12,7 +12,7 @@ cd "$(dirname "$0")/../.." || exit 1
 
 BUILD=${BUILD:-build}
 FUZZ=$BUILD/fuzz
-FUZZ_SECONDS=${FUZZ_SECONDS:-8}
+FUZZ_SECONDS=${FUZZ_SECONDS:-6}
 JOBS=${JOBS:-$(nproc)}
 LOGS=$FUZZ/log
 

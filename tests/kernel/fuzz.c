@@ -13,7 +13,7 @@
 
 #include "mutate.h"
 
-#define PACKETS 80000 /* of queries; and half as many responses */
+#define PACKETS 40000 /* of queries; and half as many responses */
 #define ROUNDS_OF_A_STAMP 1000
 #define SHOWN 10
 

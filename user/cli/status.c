@@ -291,11 +291,14 @@ static void print_text(const json_t *status)
 }
 
 /* Of an earlier controller: it answers until it has been silent for `fail-open-after`, and it is there until `stop`. */
-static bool find_leftover(struct config *config, double *ret_silent_seconds)
+static bool find_leftover(struct options *options, double *ret_silent_seconds)
 {
+	struct config *config = &options->config;
+	int r = instance_read_pin_dir(config->run_dir, config->pin_dir, sizeof(config->pin_dir));
 	uint64_t beat, now;
 
-	instance_read_pin_dir(config->run_dir, config->pin_dir, sizeof(config->pin_dir));
+	if (r < 0 && options->run_dir_given) /* what is pinned at the usual place need not be its */
+		return false;
 	if (pinned_heartbeat(config->pin_dir, &beat) < 0)
 		return false;
 	now = clock_monotonic_ns();
@@ -307,7 +310,7 @@ static int show_not_running(struct options *options, const struct error *error)
 {
 	json_t *status = json_pack("{s:b}", "running", 0);
 	double silent_seconds = 0;
-	bool is_left = find_leftover(&options->config, &silent_seconds);
+	bool is_left = find_leftover(options, &silent_seconds);
 
 	if (is_left) {
 		json_object_set_new(status, "leftover", json_true());
@@ -353,7 +356,7 @@ int command_status(int argc, char **argv)
 	config_init(&options.config);
 	status = options_parse(&options, argc, argv);
 	if (status < 0) {
-		configuration_take_places(&options.config, options.run_dir_given, false);
+		configuration_take_places(&options.config, options.run_dir_given, options.run_dir_given);
 		status = show(&options);
 	}
 	options_free(&options);

@@ -56,9 +56,13 @@ static void list_all(struct listing *listing, const struct hook_programs *progra
 		list(listing, programs->programs[i], NULL);
 }
 
-static void list_filter(uint32_t id, const char *name, void *data)
+/* As many as there is room for. */
+static bool list_filter(uint32_t id, const char *name, void *data)
 {
-	list(data, id, name);
+	struct listing *listing = data;
+
+	list(listing, id, name);
+	return listing->used < sizeof(listing->text) - 1;
 }
 
 /* What is to be said where programs have no names to be seen by. */
