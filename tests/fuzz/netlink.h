@@ -103,7 +103,7 @@ static ssize_t deliver(struct msghdr *header)
 	const struct iovec *part = header->msg_iov;
 	struct sockaddr_nl sender = { .nl_family = AF_NETLINK };
 	unsigned int coming;
-	size_t length;
+	size_t length, end;
 
 	lift_poison();
 	if (!next_datagram(datagram, &length, &coming)) {
@@ -124,8 +124,9 @@ static ssize_t deliver(struct msghdr *header)
 		header->msg_flags |= MSG_TRUNC;
 	}
 	memcpy(part->iov_base, datagram, length);
-	kernel.poisoned = (char *)part->iov_base + length;
-	kernel.poisoned_length = part->iov_len - length;
+	end = MNL_ALIGN(length) < part->iov_len ? MNL_ALIGN(length) : part->iov_len; /* up to there it is cleared */
+	kernel.poisoned = (char *)part->iov_base + end;
+	kernel.poisoned_length = part->iov_len - end;
 	ASAN_POISON_MEMORY_REGION(kernel.poisoned, kernel.poisoned_length);
 	return (ssize_t)length;
 }

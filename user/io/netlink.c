@@ -17,6 +17,15 @@
 /* Of every request: what was sent before on the same socket has been answered. */
 #define SEQUENCE 1
 
+/* libmnl goes through attributes up to where the next message would begin: nothing of an older one may stand there. */
+static void clear_padding(char *buffer, size_t size, size_t length)
+{
+	size_t end = MNL_ALIGN(length) < size ? MNL_ALIGN(length) : size;
+
+	if (length < end)
+		memset(buffer + length, 0, end - length);
+}
+
 /* What netlink_receive() says of a datagram that was received. */
 static ssize_t judge(const struct msghdr *header, size_t length)
 {
@@ -42,7 +51,10 @@ ssize_t netlink_receive(int fd, void *buffer, size_t size)
 	do
 		length = recvmsg(fd, &header, 0);
 	while (length < 0 && errno == EINTR);
-	return length < 0 ? -errno : judge(&header, (size_t)length);
+	if (length < 0)
+		return -errno;
+	clear_padding(buffer, size, (size_t)length);
+	return judge(&header, (size_t)length);
 }
 
 int netlink_receive_batch(int fd, struct netlink_batch *batch)
@@ -63,8 +75,10 @@ int netlink_receive_batch(int fd, struct netlink_batch *batch)
 	while (count < 0 && errno == EINTR);
 	if (count < 0)
 		return -errno;
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < count; i++) {
+		clear_padding(batch->buffers[i], sizeof(batch->buffers[i]), headers[i].msg_len);
 		batch->lengths[i] = judge(&headers[i].msg_hdr, headers[i].msg_len);
+	}
 	return count;
 }
 
