@@ -332,7 +332,7 @@ static void an_interface_in_the_way_is_named_and_the_others_are_attached_to(void
 	run("tc qdisc add dev h0 ingress");
 	assert_int_equal(attach_reconcile(&attachments, programs, &error), -EBUSY);
 	assert_non_null(strstr(error.text, "cannot attach to h0"));
-	assert_non_null(strstr(error.text, "tc qdisc show dev h0"));
+	assert_non_null(strstr(error.text, "tc filter show dev DEVICE"));
 	for (size_t i = 0; i < attachments.count; i++)
 		attached += attached_anywhere(&attachments.entries[i]);
 	assert_int_equal(attached, 2);
