@@ -196,13 +196,14 @@ many_in_turn() {
 	check_equal "nothing was worth a word" "" "$(grep -v ': ready' "$LAB_DIR/filter.log")"
 }
 
+answers() { farm askall; [ "$SAID" = "$1" ]; }
+
 # The host and four others
 many_limit() {
 	many_host many-limit
 	farm "make 12"
 	start_filter "a limit" --settle 0 --max-netns 5 || return
-	sleep 0.5
-	farm askall
+	lab_until 5 answers "answered 4 passed 8"
 	check_equal "a limit: so many are followed" 5 "$(followed_count)"
 	check_equal "a limit: the others' queries pass" "answered 4 passed 8" "$SAID"
 	check_number "a limit: status says that there are others" "$(lab_status '.netns_refused // 0')" -ge 1
