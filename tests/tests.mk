@@ -100,9 +100,13 @@ tests: $(BUILD)/stubsieve $(NEXT_VERSION) $(UNIT_TESTS) $(KERNEL_TESTS) $(TEST_T
 unit: $(UNIT_TESTS)
 	BUILD=$(BUILD) tests/run $(UNIT_TESTS)
 
+# What takes as long in each lane of tests/run.
+BESIDE := $(sort $(wildcard tests/faults/*.sh tests/stubs/*.sh)) \
+	$(addprefix tests/netns/,fleet.sh simulator.sh unit-file.sh upgrade.sh usage.sh wire.sh)
+
 .PHONY: check
 check: tests
-	BUILD=$(BUILD) tests/run $(SHELL_TESTS) -- $(UNIT_TESTS) $(KERNEL_TESTS) $(FUZZ_TESTS)
+	BUILD=$(BUILD) tests/run $(filter-out $(BESIDE),$(SHELL_TESTS)) -- $(UNIT_TESTS) $(KERNEL_TESTS) $(FUZZ_TESTS) $(BESIDE)
 
 # The controller once more with every access to memory watched, through the tests that strain it most.
 WATCHED_TESTS := $(addprefix tests/netns/,containers.sh lifecycle.sh moving-interfaces.sh coverage.sh) \
