@@ -129,7 +129,7 @@ many() {
 	flow_stop
 	flow_all_answered "$UPGRADES upgrades" "$RATE"
 	counted "$UPGRADES upgrades" 0 0 0 0 "$SENT"
-	watch_stop "$UPGRADES upgrades" $((UPGRADES / 4))
+	watch_stop "$UPGRADES upgrades" $((UPGRADES / 10))
 	note "$UPGRADES upgrades, $SENT queries: $LOST lost, $WRONG wrong, $SERVER from the server"
 }
 
