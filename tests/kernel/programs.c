@@ -11,6 +11,7 @@
 
 #include "cleanup.h"
 #include "clock.h"
+#include "loading.h"
 #include "map_pins.h"
 #include "names.h"
 #include "query.h"
@@ -257,7 +258,7 @@ static void a_directory_that_cannot_hold_pins_is_named(void **state)
 	struct error error = {};
 
 	(void)state;
-	programs_silence_libbpf();
+	loading_silence_libbpf();
 	assert_true(programs_load(&request, &programs, &error) < 0);
 	assert_null(programs);
 	assert_non_null(strstr(error.text, SANDBOX "/not-there"));

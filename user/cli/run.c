@@ -16,6 +16,7 @@
 #include "configuration.h"
 #include "connectivity_json.h"
 #include "controller.h"
+#include "loading.h"
 #include "metrics_gather.h"
 #include "options.h"
 #include "privilege.h"

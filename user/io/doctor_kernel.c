@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "loading.h"
 #include "machine.h"
-#include "programs.h"
 
 #define BTF_PATH "/sys/kernel/btf/vmlinux"
 #define LOCKDOWN_PATH "/sys/kernel/security/lockdown"
@@ -107,7 +107,7 @@ void doctor_check_btf(struct checks *checks)
 {
 	struct btf *btf;
 
-	programs_silence_libbpf();
+	loading_silence_libbpf();
 	btf = btf__parse_raw(BTF_PATH);
 	if (!btf) {
 		check_set_cure(check_add_missing(checks, "btf", CHECK_LACKS_KERNEL, BTF_PATH ": %s", strerror(errno)),

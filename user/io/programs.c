@@ -4,12 +4,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <inttypes.h>
-#include <linux/capability.h>
 #include <linux/bpf.h>
 #include <limits.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,7 +15,9 @@
 #include "coverage_map.h"
 #include "hash.h"
 #include "identity.h"
+#include "loading.h"
 #include "map_pins.h"
+#include "name_map.h"
 #include "recover.h"
 #include "stubsieve.skel.h"
 #include "vacancy.h"
@@ -33,85 +31,6 @@ struct programs {
 	struct coverage_quota coverage_quota;
 	struct vacancy vacancy;
 };
-
-/* What libbpf last complained of, to be quoted in an error. */
-static char complaint[256];
-
-static int keep_complaint(enum libbpf_print_level level, const char *format, va_list arguments)
-{
-	char line[sizeof(complaint)];
-
-	if (level != LIBBPF_WARN)
-		return 0;
-	vsnprintf(line, sizeof(line), format, arguments);
-	line[strcspn(line, "\n")] = '\0';
-	if (strstr(line, "RLIMIT_MEMLOCK")) /* a guess of libbpf's, not what went wrong */
-		return 0;
-	if (strncmp(line, "libbpf: ", 8) == 0 && complaint[0] == '\0')
-		snprintf(complaint, sizeof(complaint), "%s", line + 8);
-	return 0;
-}
-
-void programs_silence_libbpf(void)
-{
-	libbpf_set_print(keep_complaint);
-	complaint[0] = '\0';
-}
-
-/* The effective capabilities of this process as a mask (capabilities(7)); 0 if they cannot be read. */
-static uint64_t effective_capabilities(void)
-{
-	_cleanup_fclose_ FILE *status = fopen("/proc/self/status", "re");
-	char line[256];
-	uint64_t mask = 0;
-
-	while (status && fgets(line, sizeof(line), status))
-		if (sscanf(line, "CapEff: %" SCNx64, &mask) == 1)
-			break;
-	return mask;
-}
-
-/* What loading needs. A denial in spite of them comes from the verifier, or from a locked-down kernel. */
-static bool may_load(void)
-{
-	const uint64_t needed = 1ULL << CAP_BPF | 1ULL << CAP_NET_ADMIN | 1ULL << CAP_PERFMON;
-	uint64_t mask = effective_capabilities();
-
-	return (mask & needed) == needed || mask & 1ULL << CAP_SYS_ADMIN;
-}
-
-/* A limit that loading can meet, and how it is raised; NULL: it was none. */
-static const char *limit_met(int number)
-{
-	switch (number) {
-	case ENOMEM:
-		return "there is not enough memory to load the BPF programs; raise the limit of the service (MemoryMax=), or free some";
-	case EMFILE:
-		return "the limit of open files does not do to load the BPF programs; raise it (LimitNOFILE=, ulimit -n)";
-	case ENFILE:
-		return "the machine's limit of open files does not do to load the BPF programs; raise fs.file-max (sysctl)";
-	default:
-		return NULL;
-	}
-}
-
-static int explain_load(int number, struct error *error)
-{
-	const char *limit = limit_met(number);
-
-	if (limit)
-		return fail_as(error, ERROR_FAILED, number, "%s", limit);
-	/* EINVAL: some kernels do not know a helper, then, that they do not let this process use */
-	if ((number == EPERM || number == EACCES || number == EINVAL) && !may_load())
-		return fail(error, EPERM,
-			    "loading BPF programs needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON; run as root with these capabilities");
-	if (access("/sys/kernel/btf/vmlinux", R_OK) < 0)
-		return fail_as(error, ERROR_KERNEL, number,
-			       "this kernel has no BTF (/sys/kernel/btf/vmlinux); boot one built with CONFIG_DEBUG_INFO_BTF=y");
-	return fail_as(error, ERROR_KERNEL, number,
-		       "this kernel does not take the BPF programs: %s; is it older than 5.10, or locked down? (%s)",
-		       strerror(number), complaint);
-}
 
 /* One that shares nothing but what is counted with others. */
 static int share(struct stubsieve_bpf *skeleton, const struct programs *beside)
@@ -140,69 +59,6 @@ static void summarize_names(struct stubsieve_bpf *skeleton, const struct program
 		skeleton->rodata->suffix_bits[bit / 64] |= 1ULL << bit % 64;
 		skeleton->rodata->suffix_bits[end / 64] |= 1ULL << end % 64;
 	}
-}
-
-struct name_entry {
-	uint64_t key;
-	uint32_t flags;
-};
-
-static int compare_names(const void *one, const void *other)
-{
-	uint64_t a = ((const struct name_entry *)one)->key, b = ((const struct name_entry *)other)->key;
-
-	return a < b ? -1 : a > b;
-}
-
-/* The entries of the map, sorted. Several rules can be about one suffix: all of them hold. */
-static struct name_entry *make_name_entries(const struct programs_request *request, size_t *ret_count)
-{
-	struct name_entry *entries = calloc(request->name_count + 1, sizeof(*entries));
-	size_t count = 0;
-
-	for (size_t i = 0; entries && i < request->name_count; i++)
-		entries[i] = (struct name_entry){ request->names[i].suffix, request->names[i].flags };
-	if (entries)
-		qsort(entries, request->name_count, sizeof(*entries), compare_names);
-	for (size_t i = 0; entries && i < request->name_count; i++) {
-		if (count > 0 && entries[count - 1].key == entries[i].key)
-			entries[count - 1].flags |= entries[i].flags;
-		else
-			entries[count++] = entries[i];
-	}
-	*ret_count = count;
-	return entries;
-}
-
-/* What an earlier controller had, and this one has not. */
-static int sweep_names(int fd, const struct name_entry *entries, size_t count)
-{
-	struct name_entry key, next;
-	uint64_t *previous = NULL;
-
-	while (bpf_map_get_next_key(fd, previous, &next.key) == 0) {
-		key.key = next.key;
-		if (bsearch(&key, entries, count, sizeof(*entries), compare_names))
-			previous = &key.key;
-		else if (bpf_map_delete_elem(fd, &key.key) < 0 && errno != ENOENT)
-			return -errno;
-	}
-	return 0;
-}
-
-/* First what is added: the programs of an earlier controller may be at work with this map. */
-static int fill_names(struct programs *programs, const struct programs_request *request)
-{
-	int fd = bpf_map__fd(programs->skeleton->maps.names);
-	size_t count;
-	_cleanup_free_ struct name_entry *entries = make_name_entries(request, &count);
-
-	if (!entries)
-		return -ENOMEM;
-	for (size_t i = 0; i < count; i++)
-		if (bpf_map_update_elem(fd, &entries[i].key, &entries[i].flags, BPF_ANY) < 0)
-			return -errno;
-	return sweep_names(fd, entries, count);
 }
 
 static int choose(struct stubsieve_bpf *skeleton, const struct programs_request *request)
@@ -282,7 +138,7 @@ static int open_maps(struct programs *programs, const struct programs_request *r
 			return r;
 	}
 	r = sign(programs, request->pin_dir ? request->pin_dir : "");
-	return r < 0 ? r : fill_names(programs, request);
+	return r < 0 ? r : name_map_fill(bpf_map__fd(skeleton->maps.names), request->names, request->name_count);
 }
 
 int programs_load(const struct programs_request *request, struct programs **ret_programs, struct error *error)
@@ -293,10 +149,10 @@ int programs_load(const struct programs_request *request, struct programs **ret_
 	if (!programs)
 		return fail(error, ENOMEM, "out of memory");
 	programs->coverage_quota.most = COVERAGE_OTHERS_MAX;
-	programs_silence_libbpf();
+	loading_silence_libbpf();
 	programs->skeleton = stubsieve_bpf__open();
 	if (!programs->skeleton)
-		return explain_load(errno, error);
+		return loading_failed(errno, error);
 	r = choose(programs->skeleton, request);
 	if (r == 0 && request->beside)
 		r = share(programs->skeleton, request->beside);
@@ -308,9 +164,9 @@ int programs_load(const struct programs_request *request, struct programs **ret_
 		return r;
 	if (!request->beside && request->pin_dir && (r = recover_counted(programs->skeleton->obj, request->pin_dir)) < 0)
 		return fail(error, -r, "cannot go on with what was counted: %s", strerror(-r));
-	r = stubsieve_bpf__load(programs->skeleton);
+	r = loading_has_descriptors(programs->skeleton->obj) ? stubsieve_bpf__load(programs->skeleton) : -EMFILE;
 	if (r < 0)
-		return explain_load(-r, error);
+		return loading_failed(-r, error);
 	r = open_maps(programs, request);
 	if (r < 0)
 		return fail(error, -r, "cannot set up the maps in %s: %s", request->pin_dir, strerror(-r));
@@ -413,7 +269,7 @@ static int remove_pins(const char *pin_dir, bool others_only, struct error *erro
 	int r;
 
 	if (!skeleton)
-		return explain_load(errno, error);
+		return loading_failed(errno, error);
 	r = map_pins_remove(skeleton->obj, pin_dir, others_only, error);
 	stubsieve_bpf__destroy(skeleton);
 	return r;

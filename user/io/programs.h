@@ -19,9 +19,6 @@ struct programs;
 struct coverage_quota;
 struct vacancy;
 
-/* Keep libbpf from writing to stderr: errors are told once, by whoever knows what they mean. */
-void programs_silence_libbpf(void);
-
 struct programs_request {
 	const struct sieve_policy *policy; /* what it says of suffixes is filled in by programs_load() */
 	const char *pin_dir; /* NULL: nothing is pinned, to see what the kernel makes of them */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "loading.h"
 #include "mounts.h"
 #include "netns.h"
 #include "orphans.h"
@@ -272,7 +273,7 @@ int remove_leftovers(const char *pin_dir, struct error *error)
 
 	if (access(pin_dir, F_OK) < 0 && errno == EACCES)
 		return fail(error, EACCES, "cannot look into %s: %s", pin_dir, strerror(EACCES));
-	programs_silence_libbpf();
+	loading_silence_libbpf();
 	if (mounts_is_bpffs(pin_dir))
 		r = mounts_lock_pin_dir(pin_dir, &lock_fd, error);
 	else
