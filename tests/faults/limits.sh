@@ -52,7 +52,7 @@ files_at_the_start() {
 	STARTED=0 REFUSED=0 ODD=''
 	is_there && filter_ends KILL
 	fault_begin
-	for limit in 4 6 8 10 12 14 17 20 24 32 64; do
+	for limit in 4 8 12 16 20 22 24 26 28 30 64; do
 		start_within "$limit files" "Too many open files|file descriptors|open files" prlimit --nofile="$limit:$limit"
 	done
 	start_filter "files: enough again" --settle 0
@@ -75,13 +75,14 @@ memory_at_the_start() {
 	starts_or_refuses "memory"
 }
 
-# One that runs, and then may open no more: namespaces that come are not followed until it may again.
+# One that runs, and then may open no more but what it spares for those that it follows: others that come are not followed
+# until it may again.
 files_at_run_time() {
 	local have
 	is_there
 	have=$(fds "$LAB_FILTER_PID")
 	fault_begin
-	prlimit --pid "$LAB_FILTER_PID" --nofile="$((have + 1)):"
+	prlimit --pid "$LAB_FILTER_PID" --nofile="$((have + 100)):"
 	container_start few clients
 	container_bridged few 2
 	sleep 0.5
