@@ -169,7 +169,7 @@ ramp_replaced() {
 	gone "a stop without"
 }
 
-# The programs are loaded again, and the ramp is not theirs.
+# Another configuration would be in force only to be removed.
 refuses_reload() { ! lab_filter reload 2>"$LAB_DIR/reload.log" && grep -q 'stop --ramp' "$LAB_DIR/reload.log"; }
 
 ramp_reloaded() {

@@ -341,9 +341,7 @@ int controller_ramp(struct controller *controller, uint64_t ramp_ns)
 	int r;
 
 	r = ramp_write(programs_heartbeat_fd(controller->filter->programs), &ramp);
-	if (r == 0 && controller->reload.next && controller->reload.next->programs)
-		r = ramp_write(programs_heartbeat_fd(controller->reload.next->programs), &ramp);
-	if (r == 0)
+	if (r == 0) /* a reload that has begun gives way */
 		controller->ramp_end_ns = ramp.start_ns + ramp_ns;
 	return r;
 }

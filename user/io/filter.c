@@ -172,15 +172,6 @@ static int open_loop(struct filter *filter, struct error *error)
 	return 0;
 }
 
-/* One of the filter that this one is to replace goes on; `run` ends one that an earlier controller left. */
-static int take_ramp(struct filter *filter, const struct filter *before)
-{
-	struct ramp ramp = {};
-	int r = before ? ramp_read(programs_heartbeat_fd(before->programs), &ramp) : 0;
-
-	return r < 0 ? r : ramp_write(programs_heartbeat_fd(filter->programs), &ramp);
-}
-
 static void tell(const struct error *error)
 {
 	fprintf(stderr, "stubsieve: %s\n", error->text);
@@ -192,8 +183,8 @@ static int publish(struct filter *filter, const struct filter *before, struct er
 
 	if (r == 0)
 		r = forget_stale(filter);
-	if (r == 0)
-		r = take_ramp(filter, before);
+	if (r == 0 && !before) /* one that an earlier controller left is over; there is no reload during one of ours */
+		r = ramp_write(programs_heartbeat_fd(filter->programs), &(struct ramp){});
 	/*
 	 * Last the heartbeat, where another filter of this controller is at work. At the start it begins with the loop: one
 	 * that fails to start, again and again, is not to keep an earlier controller's programs alive.
@@ -303,9 +294,11 @@ static void succeed(struct filter *filter, uint64_t now)
 
 	if (!filter->succeed_at || now < filter->succeed_at)
 		return;
-	if (programs_succeed(filter->programs, filter->config->pin_dir, &error) == 0)
+	if (programs_succeed(filter->programs, filter->config->pin_dir, &error) == 0) {
 		filter->succeed_at = 0;
-	else if (!filter->has_told_of_succession)
+		return;
+	}
+	if (!filter->has_told_of_succession)
 		tell(&error);
 	filter->has_told_of_succession = true;
 }
