@@ -109,7 +109,8 @@ check: tests
 	BUILD=$(BUILD) tests/run $(filter-out $(BESIDE),$(SHELL_TESTS)) -- $(UNIT_TESTS) $(KERNEL_TESTS) $(FUZZ_TESTS) $(BESIDE)
 
 # The controller once more with every access to memory watched, through the tests that strain it most.
-WATCHED_TESTS := $(addprefix tests/netns/,containers.sh lifecycle.sh moving-interfaces.sh coverage.sh) \
+WATCHED_TESTS := $(addprefix tests/netns/,containers.sh coverage.sh lifecycle.sh moving-interfaces.sh pin-directory.sh \
+	ramp.sh reload.sh reload-changes.sh upgrade.sh) \
 	$(sort $(wildcard tests/faults/*.sh)) $(addprefix $(BUILD)/watched/tests/kernel/,namespaces namespace scope attach)
 
 .PHONY: check-memory
