@@ -8,7 +8,9 @@
 #include <sys/inotify.h>
 #include <sys/socket.h>
 
+#include "exec_cgroup.h"
 #include "scope.h"
+#include "scope_walk.h"
 
 #define CHILDREN_MAX 16
 #define IDS_MAX 8
@@ -107,7 +109,7 @@ static int leave(void **state)
 	programs_free(programs);
 	config_free(&config);
 	close(watch_fd);
-	scope_remove_exec(run_dir);
+	exec_cgroup_remove(run_dir);
 	remove_cgroups(here);
 	return 0;
 }
@@ -118,7 +120,7 @@ static int have_exec(bool exempt, char *ret_path, size_t size, struct error *err
 	int r = scope_find_exec(&scope, exempt, ret_path, size, error);
 
 	if (r < 0)
-		r = scope_make_exec(ret_path, error);
+		r = exec_cgroup_make(ret_path, error);
 	return r < 0 ? r : scope_find_exec(&scope, exempt, ret_path, size, error);
 }
 
@@ -546,7 +548,7 @@ static void the_cgroups_for_commands_keep_their_kind(void **state)
 	start(SIEVE_ACTION_ANSWER);
 	assert_int_equal(have_exec(false, path, sizeof(path), &error), 0);
 	scope_close(&scope);
-	scope_remove_exec(run_dir);
+	exec_cgroup_remove(run_dir);
 	configure("exempt-cgroup", path);
 	error = expect_no_scope(ERROR_USAGE);
 	assert_non_null(strstr(error.text, path + strlen(root)));
@@ -1287,7 +1289,7 @@ static void the_cgroups_for_commands_are_in_force_when_they_are_made(void **stat
 
 static void remove_exec_quietly(void *data)
 {
-	scope_remove_exec(data);
+	exec_cgroup_remove(data);
 }
 
 static void the_cgroups_for_commands_are_removed_unless_they_are_in_use(void **state)
@@ -1303,7 +1305,7 @@ static void the_cgroups_for_commands_are_removed_unless_they_are_in_use(void **s
 	strcpy(parent, exempt);
 	*strrchr(parent, '/') = '\0';
 	start_at(exempt);
-	scope_remove_exec(SANDBOX "/another-run-dir");
+	exec_cgroup_remove(SANDBOX "/another-run-dir");
 	assert_int_equal(access(in_scope, F_OK), 0);
 	text = stderr_while(remove_exec_quietly, run_dir);
 	if (count_lines(text) != 1 || !strstr(text, exempt))
@@ -1323,8 +1325,8 @@ static void the_cgroups_for_commands_are_removed_unless_they_are_in_use(void **s
 	assert_int_equal(count_published(), 1);
 	/* and they can be made again */
 	assert_int_equal(kind_of(inode_of(make_exec(true))), SIEVE_CGROUP_EXEMPT);
-	scope_remove_exec(run_dir);
-	scope_remove_exec(run_dir); /* nothing there is no error */
+	exec_cgroup_remove(run_dir);
+	exec_cgroup_remove(run_dir); /* nothing there is no error */
 	assert_int_equal(access(parent, F_OK), -1);
 }
 
@@ -1344,7 +1346,7 @@ static void each_run_directory_has_its_own_cgroups_for_commands(void **state)
 	assert_int_equal(scope_attach(&scope, programs, &error), 0);
 	assert_int_equal(have_exec(false, path, sizeof(path), &error), 0);
 	strcpy(second, path);
-	scope_remove_exec(config.run_dir);
+	exec_cgroup_remove(config.run_dir);
 	assert_string_not_equal(first, second);
 	assert_int_equal(access(first, F_OK), 0);
 	assert_int_equal(access(second, F_OK), -1);
@@ -1394,7 +1396,7 @@ static void with_the_whole_host_no_other_cgroup_needs_a_program(void **state)
 static bool remove_exec(void)
 {
 	for (int i = 0; i < 20; i++) {
-		scope_remove_exec(run_dir);
+		exec_cgroup_remove(run_dir);
 		pause_ms(10);
 	}
 	return true;

@@ -11,8 +11,8 @@
 #include "cleanup.h"
 #include "cli.h"
 #include "configuration.h"
+#include "exec_cgroup.h"
 #include "instance.h"
-#include "scope.h"
 
 /* As a shell says that a command cannot be run, or is not there. */
 #define EXIT_CANNOT_RUN 126
@@ -113,7 +113,7 @@ static int find_cgroup(const struct request *request, char path[PATH_MAX])
 	if (status < 0 && is_not_in_force(answer)) {
 		json_decref(answer);
 		answer = NULL;
-		if (scope_make_exec(path, &error) < 0)
+		if (exec_cgroup_make(path, &error) < 0)
 			return complain_error(&error);
 		status = ask(request, &answer, path);
 	}

@@ -8,11 +8,11 @@
 #include "cli.h"
 #include "config_word.h"
 #include "configuration.h"
+#include "exec_cgroup.h"
 #include "instance.h"
 #include "options.h"
 #include "ramp_wait.h"
 #include "remove.h"
-#include "scope.h"
 
 static const char usage[] =
 	"usage: stubsieve stop [--ramp SECONDS] [--run-dir DIRECTORY] [--pin-dir DIRECTORY]\n"
@@ -67,7 +67,7 @@ static int stop(const struct config *config)
 
 	if (is_nothing_there(config)) { /* a bpffs can be gone, and links of ours live; or a command have run in its cgroup */
 		r = remove_leftovers(config->pin_dir, &error);
-		scope_remove_exec(config->run_dir);
+		exec_cgroup_remove(config->run_dir);
 		return r < 0 ? complain_error(&error) : EXIT_DONE;
 	}
 	ask_to_stop(config);
@@ -76,7 +76,7 @@ static int stop(const struct config *config)
 		r = remove_leftovers(config->pin_dir, &error);
 	if (r < 0)
 		return complain_error(&error);
-	scope_remove_exec(config->run_dir);
+	exec_cgroup_remove(config->run_dir);
 	instance_remove(config->run_dir);
 	return EXIT_DONE;
 }

@@ -15,6 +15,7 @@
 #include "cleanup.h"
 #include "clock.h"
 #include "commands.h"
+#include "exec_cgroup.h"
 #include "instance.h"
 #include "mounts.h"
 #include "orphans.h"
@@ -288,7 +289,7 @@ static int run(struct controller *controller, int signal_fd, struct error *error
 
 static int remove_filter(const char *run_dir, const char *pin_dir, struct error *error)
 {
-	scope_remove_exec(run_dir);
+	exec_cgroup_remove(run_dir);
 	return remove_all(pin_dir, error);
 }
 

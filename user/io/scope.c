@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #include "scope.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <linux/bpf.h>
 #include <stdio.h>
@@ -15,39 +13,15 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "exec_cgroup.h"
 
 #define EXEC_CGROUPS 2
-#define DEFAULT_RUN_DIR "/run/stubsieve"
-
-/* The deepest directory of cgroups that is searched for processes. */
-#define DEPTH_MAX 64
 
 bool scope_uses_cgroups(const struct config *config)
 {
 	enum sieve_action action = config_action(config);
 
 	return action == SIEVE_ACTION_OBSERVE || action == SIEVE_ACTION_REJECT;
-}
-
-/* The cgroup above the two for commands, of its own for every run directory. */
-static void exec_parent(const char *run_dir, char name[64])
-{
-	uint32_t hash = 0x811c9dc5; /* FNV-1a */
-
-	for (const char *octet = run_dir; *octet; octet++)
-		hash = (hash ^ (unsigned char)*octet) * 0x01000193;
-	if (strcmp(run_dir, DEFAULT_RUN_DIR) == 0)
-		strcpy(name, "/stubsieve");
-	else
-		snprintf(name, 64, "/stubsieve-%08" PRIx32, hash);
-}
-
-static void exec_path(const char *run_dir, enum sieve_cgroup kind, char path[128])
-{
-	char parent[64];
-
-	exec_parent(run_dir, parent);
-	snprintf(path, 128, "%s/%s", parent, kind == SIEVE_CGROUP_EXEMPT ? "exempt" : "scope");
 }
 
 /* A cgroup that is not there has a place all the same. */
@@ -135,7 +109,7 @@ static int add_entries(struct scope *scope, struct error *error)
 	for (size_t i = 0; r == 0 && i < config->exempt_cgroup_count; i++)
 		r = add_entry(scope, config->exempt_cgroups[i], SIEVE_CGROUP_EXEMPT, false, error);
 	for (enum sieve_cgroup kind = SIEVE_CGROUP_SCOPE; r == 0 && kind <= SIEVE_CGROUP_EXEMPT; kind++) {
-		exec_path(config->run_dir, kind, path);
+		exec_cgroup_path(config->run_dir, kind, path);
 		r = add_entry(scope, path, kind, true, error);
 	}
 	return r;
@@ -223,8 +197,7 @@ static bool is_below(const char *path, const char *above)
 	return strncmp(path, above, length) == 0 && (path[length] == '/' || path[length] == '\0');
 }
 
-/* Below a scope already, or the same as one before it? One program is enough, or queries would be counted twice. */
-static bool is_covered(const struct scope *scope, const struct scope_entry *entry)
+bool scope_is_covered(const struct scope *scope, const struct scope_entry *entry)
 {
 	if (scope->whole_host)
 		return true;
@@ -240,7 +213,7 @@ static bool is_covered(const struct scope *scope, const struct scope_entry *entr
 	return false;
 }
 
-static int open_entry(const struct scope *scope, const struct scope_entry *entry)
+int scope_open_entry(const struct scope *scope, const struct scope_entry *entry)
 {
 	const char *path = entry->cgroup.path[1] ? entry->cgroup.path + 1 : ".";
 
@@ -250,7 +223,7 @@ static int open_entry(const struct scope *scope, const struct scope_entry *entry
 /* What hangs at one cgroup of the scope: the sensor, and the program of actions that work on cgroups. */
 static int attach_to(const struct scope *scope, struct scope_entry *entry, struct error *error)
 {
-	_cleanup_close_ int fd = open_entry(scope, entry);
+	_cleanup_close_ int fd = scope_open_entry(scope, entry);
 	int r = 0;
 
 	if (fd < 0) /* gone meanwhile */
@@ -282,7 +255,7 @@ static int attach_all(struct scope *scope, struct error *error)
 		struct scope_entry *entry = &scope->entries[i];
 		int r = 0;
 
-		if (entry->kind == SIEVE_CGROUP_SCOPE && entry->cgroup.id && !is_covered(scope, entry))
+		if (entry->kind == SIEVE_CGROUP_SCOPE && entry->cgroup.id && !scope_is_covered(scope, entry))
 			r = attach_to(scope, entry, first ? &later : error);
 		if (first == 0)
 			first = r;
@@ -379,7 +352,7 @@ bool scope_wants(const struct scope *scope, const struct pin *pin)
 	for (size_t i = 0; i < scope->count; i++) {
 		const struct scope_entry *entry = &scope->entries[i];
 
-		if (entry->cgroup.id == pin->cgroup && entry->kind == SIEVE_CGROUP_SCOPE && !is_covered(scope, entry))
+		if (entry->cgroup.id == pin->cgroup && entry->kind == SIEVE_CGROUP_SCOPE && !scope_is_covered(scope, entry))
 			return true;
 	}
 	return false;
@@ -389,7 +362,7 @@ bool scope_is_attached(const struct scope *scope, const struct scope_entry *entr
 {
 	if (!entry->cgroup.id || (entry->cgroup.path[1] && current_id(scope, entry) != entry->cgroup.id))
 		return false;
-	if (entry->kind == SIEVE_CGROUP_EXEMPT || !scope_uses_cgroups(scope->config) || is_covered(scope, entry))
+	if (entry->kind == SIEVE_CGROUP_EXEMPT || !scope_uses_cgroups(scope->config) || scope_is_covered(scope, entry))
 		return true;
 	return attach_cgroup_is_live(scope->config->pin_dir, entry->cgroup.id);
 }
@@ -409,127 +382,13 @@ int scope_find_exec(struct scope *scope, bool exempt, char *ret_path, size_t siz
 {
 	char path[128];
 
-	exec_path(scope->config->run_dir, exempt ? SIEVE_CGROUP_EXEMPT : SIEVE_CGROUP_SCOPE, path);
+	exec_cgroup_path(scope->config->run_dir, exempt ? SIEVE_CGROUP_EXEMPT : SIEVE_CGROUP_SCOPE, path);
 	snprintf(ret_path, size, "%s%s", scope->mount, path);
 	scope_refresh(scope);
 	if (!is_exec_in_force(scope, exempt))
 		return fail_as(error, ERROR_FAILED, EIO, "the cgroup %s is not in force: %s", ret_path,
 			       scope->trouble[0] ? scope->trouble : "it is not there");
 	return 0;
-}
-
-int scope_make_exec(const char *path, struct error *error)
-{
-	char parent[PATH_MAX];
-	char *slash;
-
-	snprintf(parent, sizeof(parent), "%s", path);
-	slash = strrchr(parent, '/');
-	if (slash)
-		*slash = '\0';
-	if ((mkdir(parent, 0755) < 0 && errno != EEXIST) || (mkdir(path, 0755) < 0 && errno != EEXIST))
-		return fail(error, errno, "cannot make the cgroup %s: %s", path, strerror(errno));
-	return 0;
-}
-
-void scope_remove_exec(const char *run_dir)
-{
-	char mount[PATH_MAX], name[128], path[PATH_MAX + 128];
-	struct error error;
-
-	if (mounts_find_cgroup2(mount, sizeof(mount), &error) < 0)
-		return;
-	for (enum sieve_cgroup kind = SIEVE_CGROUP_SCOPE; kind <= SIEVE_CGROUP_EXEMPT; kind++) {
-		exec_path(run_dir, kind, name);
-		snprintf(path, sizeof(path), "%s%s", mount, name);
-		if (rmdir(path) < 0 && errno == EBUSY)
-			fprintf(stderr, "stubsieve: the cgroup %s stays, for commands of `stubsieve exec` run in it; `stubsieve stop` removes it when they have ended\n",
-				path);
-	}
-	exec_parent(run_dir, name);
-	snprintf(path, sizeof(path), "%s%s", mount, name);
-	rmdir(path);
-}
-
-/* A walk through the cgroups below one of the scope. */
-struct walk {
-	const struct scope *scope;
-	scope_process_callback callback;
-	void *data;
-	bool is_over;
-};
-
-static const struct scope_entry *find_listed(const struct scope *scope, uint64_t id)
-{
-	for (size_t i = 0; i < scope->count; i++)
-		if (scope->entries[i].cgroup.id == id)
-			return &scope->entries[i];
-	return NULL;
-}
-
-static void walk_processes(struct walk *walk, int directory_fd)
-{
-	_cleanup_close_ int fd = openat(directory_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
-	_cleanup_fclose_ FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
-	int pid;
-
-	if (file)
-		fd = -1;
-	while (file && !walk->is_over && fscanf(file, "%d", &pid) == 1)
-		if (pid > 0 && !walk->callback(pid, walk->data)) /* 0 is one of another pid namespace */
-			walk->is_over = true;
-}
-
-/* `is_in_scope` is what holds above; a listed cgroup changes it for what is below. */
-static void walk_cgroup(struct walk *walk, int fd, bool is_in_scope, unsigned int depth)
-{
-	_cleanup_closedir_ DIR *directory = NULL;
-	const struct scope_entry *listed = NULL;
-	struct dirent *entry;
-	struct stat status;
-
-	if (fstat(fd, &status) == 0)
-		listed = find_listed(walk->scope, status.st_ino);
-	if (listed)
-		is_in_scope = listed->kind == SIEVE_CGROUP_SCOPE;
-	directory = fdopendir(fd);
-	if (!directory) {
-		close(fd);
-		return;
-	}
-	if (is_in_scope)
-		walk_processes(walk, dirfd(directory));
-	while (depth < DEPTH_MAX && !walk->is_over && (entry = readdir(directory))) {
-		int below;
-
-		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
-			continue;
-		below = openat(dirfd(directory), entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-		if (below >= 0)
-			walk_cgroup(walk, below, is_in_scope, depth + 1);
-	}
-}
-
-static void walk_from(struct walk *walk, const struct scope_entry *entry)
-{
-	int fd = open_entry(walk->scope, entry);
-
-	if (fd >= 0)
-		walk_cgroup(walk, fd, true, 0);
-}
-
-void scope_each_process(const struct scope *scope, scope_process_callback callback, void *data)
-{
-	struct walk walk = { .scope = scope, .callback = callback, .data = data };
-
-	if (scope->whole_host)
-		walk_from(&walk, &scope->root);
-	for (size_t i = 0; !scope->whole_host && i < scope->count; i++) {
-		const struct scope_entry *entry = &scope->entries[i];
-
-		if (entry->kind == SIEVE_CGROUP_SCOPE && entry->cgroup.id && !is_covered(scope, entry))
-			walk_from(&walk, entry);
-	}
 }
 
 bool scope_exempts(const struct scope *scope, pid_t pid)

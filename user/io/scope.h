@@ -71,23 +71,16 @@ bool scope_wants(const struct scope *scope, const struct pin *pin);
 bool scope_is_attached(const struct scope *scope, const struct scope_entry *entry);
 
 /*
- * The cgroup for commands that are to run in scope, or exempt: its absolute path, also on failure. 0: it is in force.
- * It is made by who runs a command in it, for nobody but CAP_DAC_OVERRIDE may make one at the root of the hierarchy.
+ * The cgroup for commands that are to run in scope, or exempt (exec_cgroup.h): its absolute path, also on failure. 0: it
+ * is in force.
  */
 int scope_find_exec(struct scope *scope, bool exempt, char *ret_path, size_t size, struct error *error);
 
-/* Make that cgroup, unless it is there. */
-int scope_make_exec(const char *path, struct error *error);
+/* Below a scope already, or the same as one before it? One program is enough, or queries would be counted twice. */
+bool scope_is_covered(const struct scope *scope, const struct scope_entry *entry);
 
-/* Remove the cgroups for commands of the instance with this run directory; those in which some still run are told of. */
-void scope_remove_exec(const char *run_dir);
-
-/*
- * Every process in scope that can be seen, by the pid of its first thread. The callback returns false to end. Of
- * the threads only the first is shown: one that moved to a namespace of its own is found when it makes a socket.
- */
-typedef bool (*scope_process_callback)(pid_t pid, void *data);
-void scope_each_process(const struct scope *scope, scope_process_callback callback, void *data);
+/* Its directory, for the caller to close; negative, with errno: it is not there. */
+int scope_open_entry(const struct scope *scope, const struct scope_entry *entry);
 
 /* Does the process' nearest cgroup of those listed make it exempt? */
 bool scope_exempts(const struct scope *scope, pid_t pid);
