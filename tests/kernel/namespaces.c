@@ -11,7 +11,9 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include "admission.h"
 #include "clock.h"
+#include "members.h"
 #include "namespaces.h"
 #include "netns.h"
 
@@ -354,7 +356,7 @@ static void read_watch(void)
 
 	while (read(watch_fd, buffer, sizeof(buffer)) > 0)
 		;
-	namespaces_names_changed(&namespaces);
+	members_names_changed(&namespaces);
 	expect_home();
 }
 
@@ -545,7 +547,7 @@ static void work_until_followed(const struct member *member)
 {
 	uint64_t end = clock_monotonic_ns() + 10 * CLOCK_SECOND_NS;
 
-	while ((!namespaces_find(&namespaces, member->inum) || !count_pins(member->inum)) && clock_monotonic_ns() < end)
+	while ((!followers_find(&namespaces, member->inum) || !count_pins(member->inum)) && clock_monotonic_ns() < end)
 		turn(10);
 }
 
@@ -553,13 +555,13 @@ static void work_until_unknown(uint32_t inum)
 {
 	uint64_t end = clock_monotonic_ns() + 10 * CLOCK_SECOND_NS;
 
-	while (namespaces_find(&namespaces, inum) && clock_monotonic_ns() < end)
+	while (followers_find(&namespaces, inum) && clock_monotonic_ns() < end)
 		turn(10);
 }
 
 static struct follower *expect_followed(const char *phrase, const struct member *member)
 {
-	struct follower *follower = namespaces_find(&namespaces, member->inum);
+	struct follower *follower = followers_find(&namespaces, member->inum);
 	struct sieve_netns seen;
 
 	if (!follower || !read_published(member->inum, &seen) || count_pins(member->inum) == 0)
@@ -572,7 +574,7 @@ static void expect_unknown(const char *phrase, uint32_t inum)
 {
 	struct sieve_netns seen;
 
-	if (namespaces_find(&namespaces, inum) || read_published(inum, &seen) || count_pins(inum) > 0)
+	if (followers_find(&namespaces, inum) || read_published(inum, &seen) || count_pins(inum) > 0)
 		fail_msg("%s: %u is followed, or something is left of it", phrase, inum);
 }
 
@@ -639,16 +641,16 @@ static void the_own_namespace_is_there_without_a_process_of_the_scope(void **sta
 	attach_namespaces();
 	turn(0);
 	assert_true(namespaces.is_complete);
-	own = namespaces_find(&namespaces, home);
+	own = followers_find(&namespaces, home);
 	assert_non_null(own);
 	assert_true(own->namespace.is_own);
 	assert_int_equal(own->member, 0);
 	assert_int_equal(count_pins(home), 1);
 	/* nobody is missed in it */
-	namespaces_check_members(&namespaces);
-	namespaces_names_changed(&namespaces);
+	members_check(&namespaces);
+	members_names_changed(&namespaces);
 	work_until_idle();
-	assert_ptr_equal(namespaces_find(&namespaces, home), own);
+	assert_ptr_equal(followers_find(&namespaces, home), own);
 }
 
 static void namespaces_of_the_scope_are_found_at_the_start(void **state)
@@ -694,7 +696,7 @@ static void another_scan_finds_what_no_socket_told_of(void **state)
 	start();
 	member = start_member(inside);
 	exempt_one = start_member(exempt);
-	namespaces_scan(&namespaces);
+	admission_scan(&namespaces);
 	expect_home();
 	work_until_followed(member);
 	expect_followed("without a socket", member);
@@ -702,7 +704,7 @@ static void another_scan_finds_what_no_socket_told_of(void **state)
 	expect_unknown("an exempt one", exempt_one->inum);
 	config.netns = CONFIG_NETNS_SELF;
 	member = start_member(inside);
-	namespaces_scan(&namespaces);
+	admission_scan(&namespaces);
 	work_until_idle();
 	expect_unknown("with --netns self", member->inum);
 }
@@ -764,7 +766,7 @@ static void a_thread_may_be_elsewhere_than_its_process(void **state)
 	follower = expect_followed("a thread", &place);
 	assert_int_equal(follower->member, report.tid);
 	for (int i = 0; i < 3; i++) {
-		namespaces_check_members(&namespaces);
+		members_check(&namespaces);
 		work_until_idle();
 		expect_followed("while it is there", &place);
 	}
@@ -772,7 +774,7 @@ static void a_thread_may_be_elsewhere_than_its_process(void **state)
 	tell_member(member, (struct order){ .verb = END_THREAD });
 	for (int i = 0; i < 1000 && netns_of(report.tid); i++)
 		pause_ms(1);
-	namespaces_check_members(&namespaces);
+	members_check(&namespaces);
 	work_until_unknown(report.inum);
 	expect_unknown("the thread ended", report.inum);
 }
@@ -846,12 +848,12 @@ static void an_event_of_a_known_namespace_is_a_reason_to_look(void **state)
 	work_until_idle();
 	follower = expect_followed("there", member);
 	before = follower->namespace.surveys;
-	own = namespaces_find(&namespaces, home)->namespace.surveys;
+	own = followers_find(&namespaces, home)->namespace.surveys;
 	event = (struct sieve_event){ .netns = member->inum };
 	namespaces_take_event(&namespaces, &event);
 	turn(0);
 	assert_int_equal(follower->namespace.surveys, before + 1);
-	assert_int_equal(namespaces_find(&namespaces, home)->namespace.surveys, own);
+	assert_int_equal(followers_find(&namespaces, home)->namespace.surveys, own);
 }
 
 static bool is_there(const char *device)
@@ -918,7 +920,7 @@ static void another_process_takes_over(void **state)
 		turn(10);
 		expect_followed("one is left", second); /* all the time */
 	}
-	assert_ptr_equal(namespaces_find(&namespaces, second->inum), follower);
+	assert_ptr_equal(followers_find(&namespaces, second->inum), follower);
 	assert_int_equal(follower->member, second->pid);
 	assert_int_equal(pinned_link(second->inum, 1), link);
 	end_member(second);
@@ -960,7 +962,7 @@ static void a_namespace_that_is_found_again_is_attached_to_again(void **state)
 		work_until_followed(&place);
 		expect_followed("again", &place);
 		tell_member(member, (struct order){ JOIN, getpid() });
-		namespaces_check_members(&namespaces);
+		members_check(&namespaces);
 		work_until_unknown(place.inum);
 	}
 }
@@ -973,12 +975,12 @@ static void a_member_may_move_away(void **state)
 	(void)state;
 	start();
 	expect_followed("at first", member);
-	namespaces_check_members(&namespaces);
+	members_check(&namespaces);
 	work_until_idle();
 	expect_followed("as long as it stays", member);
 	tell_member(member, (struct order){ .verb = LEAVE });
 	assert_int_not_equal(member->inum, before);
-	namespaces_check_members(&namespaces);
+	members_check(&namespaces);
 	expect_home();
 	work_until_unknown(before);
 	expect_unknown("it left", before);
@@ -1005,7 +1007,7 @@ static void a_name_keeps_a_namespace(void **state)
 	end_member(member);
 	work_until_idle();
 	for (int i = 0; i < 3; i++) {
-		namespaces_check_members(&namespaces);
+		members_check(&namespaces);
 		work_until_idle();
 		assert_ptr_equal(expect_followed("with a name", member), follower);
 		assert_int_equal(follower->member, 0);
@@ -1030,7 +1032,7 @@ static void a_name_that_lost_its_namespace_keeps_it_no_longer(void **state)
 	work_until_idle();
 	expect_followed("with a name", member);
 	run("umount " NETNS_NAMES "/blue");
-	namespaces_check_members(&namespaces);
+	members_check(&namespaces);
 	expect_home();
 	work_until_unknown(member->inum);
 	expect_unknown("without", member->inum);
@@ -1197,16 +1199,16 @@ static void each_namespace_has_its_own_verdict(void **state)
 	expect_verdict("one", vpn->inum, SIEVE_CONNECTED, SIEVE_USELESS);
 	expect_verdict("other", other->inum, SIEVE_CONNECTED, SIEVE_USELESS);
 	expect_verdict("own", home, SIEVE_OFFLINE, SIEVE_OFFLINE);
-	before = namespaces_find(&namespaces, other->inum)->namespace.surveys;
-	own = namespaces_find(&namespaces, home)->namespace.surveys;
+	before = followers_find(&namespaces, other->inum)->namespace.surveys;
+	own = followers_find(&namespaces, home)->namespace.surveys;
 	run_in(vpn, "ip -6 route add 2000::/3 dev v0");
 	work_until_idle();
 	expect_verdict("the VPN is up", vpn->inum, SIEVE_CONNECTED, SIEVE_CONNECTED);
 	expect_verdict("other", other->inum, SIEVE_CONNECTED, SIEVE_USELESS);
 	expect_verdict("own", home, SIEVE_OFFLINE, SIEVE_OFFLINE);
 	/* nor does it cost them anything */
-	assert_int_equal(namespaces_find(&namespaces, other->inum)->namespace.surveys, before);
-	assert_int_equal(namespaces_find(&namespaces, home)->namespace.surveys, own);
+	assert_int_equal(followers_find(&namespaces, other->inum)->namespace.surveys, before);
+	assert_int_equal(followers_find(&namespaces, home)->namespace.surveys, own);
 	run_in(vpn, "ip -6 route del 2000::/3 dev v0 && ip -4 route del default dev v0 && ip -6 route add 2000::/3 dev v0");
 	work_until_idle();
 	expect_verdict("the VPN has IPv6 alone", vpn->inum, SIEVE_USELESS, SIEVE_CONNECTED);
@@ -1242,7 +1244,7 @@ static void interfaces_are_followed_where_they_are(void **state)
 static void surveys_so_far(uint64_t ret_surveys[MEMBERS_MAX])
 {
 	for (size_t i = 0; i < member_count; i++)
-		ret_surveys[i] = namespaces_find(&namespaces, members[i].inum)->namespace.surveys;
+		ret_surveys[i] = followers_find(&namespaces, members[i].inum)->namespace.surveys;
 }
 
 /* Those that take long wait until the others had their turn, and have theirs one after the other. */
@@ -1259,11 +1261,11 @@ static void slow_namespaces_do_not_hinder_quick_ones(void **state)
 	work_until_idle();
 	surveys_so_far(before);
 	for (size_t i = 0; i < ARRAY_COUNT(order); i++) {
-		pace_trigger_once(&namespaces_find(&namespaces, members[order[i]].inum)->namespace.pace, clock_monotonic_ns());
+		pace_trigger_once(&followers_find(&namespaces, members[order[i]].inum)->namespace.pace, clock_monotonic_ns());
 		pause_ms(1);
 	}
 	for (size_t i = 0; i < ARRAY_COUNT(is_slow); i++) {
-		struct namespace *namespace = &namespaces_find(&namespaces, members[i].inum)->namespace;
+		struct namespace *namespace = &followers_find(&namespaces, members[i].inum)->namespace;
 
 		namespace->work_ns = is_slow[i] ? CLOCK_SECOND_NS : 0;
 		if (!is_slow[i])
@@ -1429,11 +1431,11 @@ static void a_thread_on_the_move_does_not_make_a_namespace_twice(void **state)
 		for (size_t i = 1; i < namespaces.count; i++)
 			assert_int_not_equal(namespaces.followers[i - 1]->namespace.inum,
 					     namespaces.followers[i]->namespace.inum);
-		namespaces_check_members(&namespaces);
+		members_check(&namespaces);
 		expect_home();
 	}
-	assert_non_null(namespaces_find(&namespaces, home));
-	assert_true(namespaces_find(&namespaces, home)->namespace.is_own);
+	assert_non_null(followers_find(&namespaces, home));
+	assert_true(followers_find(&namespaces, home)->namespace.is_own);
 }
 
 static void closing_leaves_filters_and_no_descriptor(void **state)

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "clock.h"
+#include "members.h"
 #include "namespaces.h"
 #include "netns.h"
 #include "server_turns.h"
@@ -327,7 +328,7 @@ static struct follower *follow_child(size_t place, struct plan plan)
 	event = (struct sieve_event){ netns_of(children[place]), (uint32_t)children[place], (uint32_t)children[place] };
 	namespaces_take_event(&namespaces, &event);
 	namespaces_work(&namespaces);
-	follower = namespaces_find(&namespaces, event.netns);
+	follower = followers_find(&namespaces, event.netns);
 	assert_non_null(follower);
 	return follower;
 }
@@ -338,12 +339,12 @@ static void let_child_go(size_t place)
 
 	end_child(children[place]);
 	children[place] = 0;
-	namespaces_check_members(&namespaces);
-	for (int i = 0; i < 100 && namespaces_find(&namespaces, inum); i++) {
+	members_check(&namespaces);
+	for (int i = 0; i < 100 && followers_find(&namespaces, inum); i++) {
 		pause_ms(10);
 		namespaces_work(&namespaces);
 	}
-	assert_null(namespaces_find(&namespaces, inum));
+	assert_null(followers_find(&namespaces, inum));
 }
 
 static void own_servers_are_listed_with_the_next_beat_and_go_with_another(void **state)
@@ -370,7 +371,7 @@ static void own_servers_are_listed_with_the_next_beat_and_go_with_another(void *
 /* Over a reload, if the first looks of the next configuration fail; not if it is about other ports. */
 static void what_was_seen_counts_until_a_look_comes_to_its_end(void **state)
 {
-	struct follower *own = namespaces_find(&namespaces, namespaces.own);
+	struct follower *own = followers_find(&namespaces, namespaces.own);
 	const struct server seen = { .cgroup = id_of(first), .kinds = SIEVE_SERVER_OTHERS };
 	struct server_set servers = {};
 	struct follower was = { .namespace = own->namespace }, *followers[] = { &was };
@@ -459,7 +460,7 @@ static void others_are_looked_at_with_their_surveys_and_not_too_often(void **sta
 	(void)state;
 	assert_int_equal(netns_enter(follower->netns_fd), 0);
 	fd = serve(first, "0.0.0.0");
-	assert_int_equal(setns(namespaces_find(&namespaces, namespaces.own)->netns_fd, CLONE_NEWNET), 0);
+	assert_int_equal(setns(followers_find(&namespaces, namespaces.own)->netns_fd, CLONE_NEWNET), 0);
 	namespaces.servers.others_at = 0;
 	namespace_trigger(&follower->namespace, clock_monotonic_ns());
 	namespaces_work(&namespaces);

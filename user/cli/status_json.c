@@ -201,7 +201,7 @@ static struct connectivity look(struct namespaces *namespaces, const struct foll
 	uint64_t now = clock_monotonic_ns();
 	struct connectivity detail;
 
-	if (namespaces_enter(namespaces, follower) < 0 || now >= deadline ||
+	if (followers_enter(namespaces, follower) < 0 || now >= deadline ||
 	    namespace_detail(&follower->namespace, deadline - now, &detail) < 0)
 		return follower->namespace.seen;
 	return detail;
@@ -231,7 +231,7 @@ static json_t *follower_json(struct namespaces *namespaces, const struct followe
 	set(object, "ipv4", connectivity_json_witnessed(&detail.family[SIEVE_IPV4]));
 	set(object, "ipv6", connectivity_json_witnessed(&detail.family[SIEVE_IPV6]));
 	set_coverage(object, namespace);
-	is_entered = clock_monotonic_ns() < deadline && namespaces_enter(namespaces, follower) == 0;
+	is_entered = clock_monotonic_ns() < deadline && followers_enter(namespaces, follower) == 0;
 	set(object, "interfaces", interfaces_json(&namespace->attachments, is_entered ? &own : NULL, deadline));
 	return object;
 }
@@ -254,7 +254,7 @@ static json_t *namespaces_json(struct namespaces *namespaces)
 			json_array_append_new(array, object);
 	}
 	netns_names_free(&names);
-	namespaces_leave(namespaces);
+	followers_leave(namespaces);
 	return array;
 }
 

@@ -25,7 +25,7 @@ void coverage_turns_sweep(struct namespaces *namespaces)
 
 static bool is_held(uint32_t netns, const struct prefix *prefix, void *data)
 {
-	const struct follower *follower = namespaces_find(data, netns);
+	const struct follower *follower = followers_find(data, netns);
 
 	return follower && coverage_holds(follower->namespace.coverage, prefix);
 }
@@ -82,7 +82,7 @@ void coverage_turns_work(struct namespaces *namespaces)
 	if (!is_used(namespaces) || now < namespaces->turns.free_at)
 		return;
 	next = find_next(namespaces, &due);
-	if (next && due <= now && namespaces_enter(namespaces, next) == 0)
+	if (next && due <= now && followers_enter(namespaces, next) == 0)
 		namespace_cover(&next->namespace);
 	else if (namespaces->turns.is_sweeping)
 		sweep(namespaces);

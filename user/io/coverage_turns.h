@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "namespaces.h"
+#include "followers.h"
 
 /* Look through the map for what an earlier controller left, from now on. What is published rests on none of it. */
 void coverage_turns_sweep(struct namespaces *namespaces);

@@ -9,6 +9,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "admission.h"
 #include "attach.h"
 #include "beat.h"
 #include "cleanup.h"
@@ -16,6 +17,7 @@
 #include "coverage_turns.h"
 #include "heap.h"
 #include "machine_id.h"
+#include "members.h"
 #include "netns.h"
 #include "orphans.h"
 #include "ramp.h"
@@ -76,14 +78,14 @@ static bool is_followed(uint32_t netns, void *data)
 {
 	const struct filter *filter = data;
 
-	return namespaces_find(&filter->namespaces, netns);
+	return followers_find(&filter->namespaces, netns);
 }
 
 /* Of a namespace that is followed stays what this controller attached. */
 static struct attachments *kept_in(uint32_t netns, void *data)
 {
 	const struct filter *filter = data;
-	struct follower *follower = namespaces_find(&filter->namespaces, netns);
+	struct follower *follower = followers_find(&filter->namespaces, netns);
 
 	return follower ? &follower->namespace.attachments : NULL;
 }
@@ -238,7 +240,7 @@ int filter_load(struct filter *filter, const struct filter *before, struct error
 static void tidy_hooks(struct filter *filter)
 {
 	const char *pin_dir = filter->config->pin_dir;
-	struct follower *own = namespaces_find(&filter->namespaces, filter->namespaces.own);
+	struct follower *own = followers_find(&filter->namespaces, filter->namespaces.own);
 	uint32_t ids[PROGRAMS_COUNT];
 	struct error error;
 	size_t orphans;
@@ -317,8 +319,8 @@ void filter_beat(struct filter *filter, uint64_t now)
 	programs_beat(filter->programs, now);
 	watch_names(filter->watch_fd);
 	if (scope_refresh(&filter->scope))
-		namespaces_scan(&filter->namespaces);
-	namespaces_check_members(&filter->namespaces);
+		admission_scan(&filter->namespaces);
+	members_check(&filter->namespaces);
 	server_turns_beat(&filter->namespaces);
 	attach_at_last(filter);
 	succeed(filter, now);
@@ -332,8 +334,8 @@ static void read_watch(struct filter *filter)
 	while (read(filter->watch_fd, buffer, sizeof(buffer)) > 0)
 		;
 	if (scope_refresh(&filter->scope))
-		namespaces_scan(&filter->namespaces);
-	namespaces_names_changed(&filter->namespaces);
+		admission_scan(&filter->namespaces);
+	members_names_changed(&filter->namespaces);
 }
 
 void filter_handle(struct filter *filter)

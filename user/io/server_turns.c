@@ -32,7 +32,7 @@ static void add_all(struct server_set *all, const struct server_set *set, size_t
 /* Our own first: it has its room. */
 static void unite(const struct namespaces *namespaces, struct server_set *ret_all)
 {
-	const struct follower *own = namespaces_find(namespaces, namespaces->own);
+	const struct follower *own = followers_find(namespaces, namespaces->own);
 	size_t most;
 
 	*ret_all = (struct server_set){};
@@ -126,7 +126,7 @@ void server_turns_work(struct namespaces *namespaces, struct follower *follower)
 
 void server_turns_beat(struct namespaces *namespaces)
 {
-	struct follower *own = namespaces_find(namespaces, namespaces->own);
+	struct follower *own = followers_find(namespaces, namespaces->own);
 
 	if (!own || namespaces->config->filter_servers || clock_monotonic_ns() < namespaces->servers.own_at)
 		return;

@@ -6,7 +6,7 @@
 #ifndef STUBSIEVE_SERVER_TURNS_H
 #define STUBSIEVE_SERVER_TURNS_H
 
-#include "namespaces.h"
+#include "followers.h"
 
 /*
  * Before the look at it, or after one that maybe did not come to its end: what was seen of the namespace so far counts
