@@ -92,9 +92,15 @@ filters() {
 	start_filter "clsact" --settle 0 || return
 	check_equal "clsact: status has both" "foreign bpf clsact, stubsieve sieve_egress clsact" \
 		"$(status_of_h0 | tr ',' '\n' | sed 's/^ //' | sort | sed 'N;s/\n/, /')"
+	check_equal "clsact: status tells people of no more" 0 "$(lab_filter status | grep -c 'more filters')"
+	for priority in {101..170}; do
+		echo "filter add dev h0 egress protocol all prio $priority bpf bytecode '1,6 0 0 0,' flowid 1:1"
+	done | nsenter --target "$LAB_HOST_PID" --net tc -batch -
+	check_equal "clsact: of very many filters status says that there are more" 1 \
+		"$(lab_filter status | grep -c 'h0 has more filters than are shown here: tc filter show dev h0')"
 	lab_filter_stop
 	unset STUBSIEVE_HOOK
-	check_equal "clsact: the foreign filter stays" 1 \
+	check_equal "clsact: the foreign filters stay" 71 \
 		"$(nsenter --target "$LAB_HOST_PID" --net tc filter show dev h0 egress | grep -c bytecode)"
 	nsenter --target "$LAB_HOST_PID" --net tc qdisc del dev h0 clsact
 }

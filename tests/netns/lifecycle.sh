@@ -48,6 +48,8 @@ leftovers() {
 	end_controller KILL
 	check_equal "tcx: links of a killed controller are there" 2 "$(wc -w <<<"$links")"
 	check "tcx: its filter answers" lab_filtered
+	check "tcx: status says how it is taken away" grep -q "stubsieve stop --run-dir $LAB_DIR/run. takes it away" \
+		<(lab_filter status 2>&1)
 	check "tcx: stop" stop_again
 	# shellcheck disable=SC2086 # lists of numbers
 	check "tcx: no link is left" lab_until 2 none_there link $links

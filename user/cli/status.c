@@ -119,6 +119,8 @@ static void print_hooks(const char *device, const json_t *programs)
 {
 	print_hook(device, " egress", json_object_get(programs, "egress"));
 	print_hook(device, " ingress", json_object_get(programs, "ingress"));
+	if (json_is_true(json_object_get(programs, "more")))
+		printf("    %s has more filters than are shown here: tc filter show dev %s egress (and ingress)\n", device, device);
 }
 
 static void print_netns(const json_t *netns)
@@ -322,8 +324,9 @@ static int show_not_running(struct options *options, const struct error *error)
 		json_decref(status);
 	complain("%s", error->text);
 	if (is_left)
-		complain("the filter of an earlier controller is in place (silent for %.0f s); `stubsieve stop` takes it away",
-			 silent_seconds);
+		complain("the filter of an earlier controller is in place (silent for %.0f s); `stubsieve stop%s%s` takes it away",
+			 silent_seconds, options->run_dir_given ? " --run-dir " : "",
+			 options->run_dir_given ? options->config.run_dir : "");
 	return exit_status(error->kind);
 }
 
