@@ -74,6 +74,6 @@ filter_ends() {
 
 # How many of ours, of whatever controller, are on each interface of the host, of lo and h0.
 programs_on_interfaces() {
-	lab_status '[.netns[0].interfaces[].programs | [.egress[], .ingress[] | select(.name | startswith("sieve_"))] | length] |
-		join(" ")'
+	lab_status '[.netns[0].interfaces[] | select(.name == "lo" or .name == "h0").programs |
+		[.egress[], .ingress[] | select(.name | startswith("sieve_"))] | length] | join(" ")'
 }

@@ -12,7 +12,8 @@ cd "$(dirname "$0")/../.." || exit 1
 . tools/lab/lab.sh
 STUB_LOOKUPS=2 # the second one can come from the cache; the first one's time counts
 ROUNDS=${ROUNDS:-2}
-FAILED_PERCENT=200 # measured once, in few rounds
+FAILED_PERCENT=200 # measured in few rounds
+MORE_ROUNDS=4       # where one seems slower than that
 WAITS_ALLOWED=1     # a forwarder with an empty cache asks for more than the name, and again by itself
 . tests/stubs/suite
 . tests/forwarders.sh
@@ -149,6 +150,22 @@ check_log() {
 		"$(troubles "$2" "$at-$3-forwarder.log")" -le "$(troubles "$2" "$at-without-forwarder.log")"
 }
 
+# times_of HOST KIND PLACE: leaves the times of all rounds in a file, and names it
+times_of() {
+	local times=$EVIDENCE/$1-$(stub_name "$2" "$3")-times
+	sed -n -e 's/^without /&/p' -e "s/^$3 /with /p" "$EVIDENCE/$1-$2-times" >"$times"
+	echo "$times"
+}
+
+# In few rounds a busy machine can make any of them look slow.
+looks_slow() {
+	local kind place
+	for kind in "${HERE[@]}"; do
+		for place in lo uplink; do is_as_promised "$(times_of "$1" "$kind" "$place")" "$FAILED_PERCENT" || return 0; done
+	done
+	return 1
+}
+
 # The times of all rounds, and a line in the tables for each place.
 close_host() {
 	local host=$1 kind place stub at
@@ -156,8 +173,7 @@ close_host() {
 		for place in lo uplink; do
 			stub=$(stub_name "$kind" "$place")
 			at=$EVIDENCE/$host-$stub
-			sed -n -e 's/^without /&/p' -e "s/^$place /with /p" "$EVIDENCE/$host-$kind-times" >"$at-times"
-			suite_check_times "$host, $kind, $place" "$at-times"
+			suite_check_times "$host, $kind, $place" "$(times_of "$host" "$kind" "$place")"
 			cp "$EVIDENCE/$host-$kind-without.log" "$at-without.log"
 			cp "$EVIDENCE/$host-$kind-without.outcome" "$at-without.outcome"
 			cp "$EVIDENCE/$host-$kind-$place.log" "$at-with.log"
@@ -197,7 +213,8 @@ one_host() {
 	suite_lab "$host"
 	start_forwarders "$host"
 	# There and back, so that none is always the one that comes first, or last.
-	for ((round = 0; round < rounds; round++)); do
+	for ((round = 0; round < rounds + MORE_ROUNDS; round++)); do
+		[ "$round" -lt "$rounds" ] || looks_slow "$host" || break
 		[ $((round % 2)) -eq 1 ] || round_without "$host"
 		if [ $((round % 2)) -eq 0 ]; then places='lo uplink'; else places='uplink lo'; fi
 		for place in $places; do round_with "$host" "$place"; done
