@@ -8,9 +8,9 @@
  *   int  sieve_move(void *context, struct sieve_work *work, __u32 to, __u32 from, __u32 length)
  *        copy octets of the message as it came to an earlier offset in work->message; 0 or -1
  *   int  sieve_walk_name(void *context, struct sieve_work *work)
- *   int  sieve_walk_record(void *context, struct sieve_work *work)
+ *   int  sieve_walk_records(void *context, struct sieve_work *work)
  *   int  sieve_walk_label(void *context, struct sieve_work *work)
- *        call sieve_take_name(), sieve_take_record() and sieve_hash_label(): in the kernel by functions of their own,
+ *        call sieve_take_name(), sieve_take_records() and sieve_hash_label(): in the kernel by functions of their own,
  *        so that the verifier goes through them once, and not for each record or label
  *
  * `context` is what they need beside it: the caller's own.
@@ -25,6 +25,7 @@
 
 /* As many as a message of compressed A records can hold. The length of the message bounds the work, too. */
 #define SIEVE_RECORDS_MAX 96
+#define SIEVE_RECORDS_AT_ONCE 4 /* more take the verifier longer, and are hardly faster */
 #define SIEVE_NAME_LABELS_MAX 64 /* of a record's name: a reverse name of IPv6 has 34 */
 #define SIEVE_PARAMETERS_MAX 12 /* of HTTPS: more than there are */
 #define SIEVE_HEADER_AD 0x20
@@ -41,7 +42,7 @@
 #define SIEVE_PARAMETER_IPV4HINT 4 /* RFC 9460 section 14.3.2; 6 is that of IPv6 */
 
 static int sieve_walk_name(void *context, struct sieve_work *work);
-static int sieve_walk_record(void *context, struct sieve_work *work);
+static int sieve_walk_records(void *context, struct sieve_work *work);
 static int sieve_walk_label(void *context, struct sieve_work *work);
 
 /*
@@ -259,6 +260,23 @@ SIEVE_INLINE enum sieve_response sieve_take_record(void *context, struct sieve_w
 	return response;
 }
 
+/* Some of the records that are left: a call for each would take a tenth of the time. */
+SIEVE_INLINE enum sieve_response sieve_take_records(void *context, struct sieve_work *work)
+{
+	enum sieve_response response;
+
+	SIEVE_ROLLED
+	for (__u32 i = 0; i < SIEVE_RECORDS_AT_ONCE; i++) {
+		SIEVE_FORGET();
+		if (work->cut.records == 0)
+			break;
+		response = sieve_take_record(context, work);
+		if (response)
+			return response;
+	}
+	return SIEVE_RESPONSE_NONE;
+}
+
 /* The question: no name is before it, so a pointer in it leads nowhere. */
 SIEVE_INLINE enum sieve_response sieve_take_question(void *context, struct sieve_work *work)
 {
@@ -282,11 +300,11 @@ SIEVE_INLINE enum sieve_response sieve_walk(void *context, struct sieve_work *wo
 	enum sieve_response response;
 
 	SIEVE_ROLLED
-	for (__u32 i = 0; i < SIEVE_RECORDS_MAX; i++) {
+	for (__u32 i = 0; i < SIEVE_RECORDS_MAX / SIEVE_RECORDS_AT_ONCE; i++) {
 		SIEVE_FORGET();
 		if (work->cut.records == 0)
 			break;
-		response = sieve_walk_record(context, work);
+		response = sieve_walk_records(context, work);
 		if (response)
 			return response;
 	}

@@ -88,11 +88,11 @@ __attribute__((noinline)) int results_take_name(struct __sk_buff *skb)
 	return skb && kernel_work ? sieve_take_name(&kernel_work->dns) : SIEVE_RESPONSE_failed;
 }
 
-__attribute__((noinline)) int results_take_record(struct __sk_buff *skb)
+__attribute__((noinline)) int results_take_records(struct __sk_buff *skb)
 {
 	struct sieve_kernel_work *kernel_work = get_work_area();
 
-	return kernel_work ? sieve_take_record(skb, &kernel_work->dns) : SIEVE_RESPONSE_failed;
+	return kernel_work ? sieve_take_records(skb, &kernel_work->dns) : SIEVE_RESPONSE_failed;
 }
 
 __attribute__((noinline)) int results_hash_label(struct __sk_buff *skb)
@@ -114,10 +114,10 @@ static __always_inline int sieve_walk_name(void *context, struct sieve_work *wor
 	return results_take_name(context);
 }
 
-static __always_inline int sieve_walk_record(void *context, struct sieve_work *work)
+static __always_inline int sieve_walk_records(void *context, struct sieve_work *work)
 {
 	(void)work;
-	return results_take_record(context);
+	return results_take_records(context);
 }
 
 /* Not for a device above or beside this one, which sees it next, or was meant. */

@@ -49,9 +49,9 @@ static int sieve_walk_name(void *context, struct sieve_work *work)
 	return (int)sieve_take_name(work);
 }
 
-static int sieve_walk_record(void *context, struct sieve_work *work)
+static int sieve_walk_records(void *context, struct sieve_work *work)
 {
-	return (int)sieve_take_record(context, work);
+	return (int)sieve_take_records(context, work);
 }
 
 static int sieve_walk_label(void *context, struct sieve_work *work)
