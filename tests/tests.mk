@@ -102,7 +102,8 @@ unit: $(UNIT_TESTS)
 
 # What takes as long in each lane of tests/run.
 BESIDE := $(sort $(wildcard tests/faults/*.sh tests/stubs/*.sh)) \
-	$(addprefix tests/netns/,fleet.sh simulator.sh unit-file.sh upgrade.sh usage.sh wire.sh)
+	$(addprefix tests/netns/,fleet.sh many-namespaces.sh simulator.sh unit-file.sh upgrade.sh usage.sh \
+		wire.sh)
 
 .PHONY: check
 check: tests
