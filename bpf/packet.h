@@ -293,13 +293,14 @@ static __always_inline int locate_message(struct __sk_buff *skb, struct sieve_pa
 
 	if (udp_length < sizeof(struct udphdr) || packet->transport + udp_length != packet->ip_length)
 		return -1;
+	work->length = udp_length - sizeof(struct udphdr);
 	packet->network = network_offset(skb);
-	if (packet->network != 0 && packet->network != ETH_HLEN)
-		return -1;
 	/* Our own packets end with the datagram. Those that came may have padding behind it; load_message() checks. */
 	if (side == SIDE_EGRESS && packet->network + packet->ip_length != skb->len)
 		return -1;
-	work->length = udp_length - sizeof(struct udphdr);
+	/* Last, and with nothing after it in a register: of two values the verifier would follow what comes after twice. */
+	if (packet->network != 0 && packet->network != ETH_HLEN)
+		return -1;
 	return 0;
 }
 
