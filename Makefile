@@ -51,6 +51,7 @@ CORE_OBJECTS := $(call objects,user/core)
 IO_OBJECTS   := $(call objects,user/io)
 CLI_OBJECTS  := $(call objects,user/cli)
 SKELETON     := $(BUILD)/skeleton/stubsieve.skel.h
+PLAIN        := $(BUILD)/skeleton/stubsieve_plain.skel.h
 
 .PHONY: all
 all: $(BUILD)/stubsieve
@@ -62,12 +63,13 @@ $(BUILD)/user/core/%.o: user/core/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(CORE_INCLUDES) -c -o $@ $<
 
-$(BUILD)/user/io/%.o: user/io/%.c | $(SKELETON)
+$(BUILD)/user/io/%.o: user/io/%.c | $(SKELETON) $(PLAIN)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(IO_INCLUDES) -c -o $@ $<
 
 # A system header to the compiler, for the sake of its warnings, so it is not in the dependency files.
 $(BUILD)/user/io/programs.o: $(SKELETON)
+$(BUILD)/user/io/skeleton.o: $(SKELETON) $(PLAIN)
 
 $(BUILD)/user/cli/%.o: user/cli/%.c
 	@mkdir -p $(@D)
@@ -77,10 +79,15 @@ $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -c -o $@ $<
 
-# bpftool writes to a file of its own first: a failed run leaves no half skeleton behind.
-$(SKELETON): $(BUILD)/bpf/stubsieve.bpf.o
+# The same programs, for where no kernel function can be looked for: user/io/skeleton.h.
+$(BUILD)/bpf/stubsieve_plain.bpf.o: bpf/stubsieve.bpf.c
 	@mkdir -p $(@D)
-	$(BPFTOOL) gen skeleton $< name stubsieve_bpf > $@.new
+	$(CLANG) $(BPF_CFLAGS) -DSIEVE_WITHOUT_KFUNCS -c -o $@ $<
+
+# bpftool writes to a file of its own first: a failed run leaves no half skeleton behind.
+$(BUILD)/skeleton/%.skel.h: $(BUILD)/bpf/%.bpf.o
+	@mkdir -p $(@D)
+	$(BPFTOOL) gen skeleton $< name $*_bpf > $@.new
 	mv $@.new $@
 
 include tests/tests.mk

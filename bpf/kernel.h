@@ -137,11 +137,16 @@ enum bpf_attach_type___tcx {
 	BPF_TCX_INGRESS___tcx = 46,
 };
 
+#ifdef SIEVE_WITHOUT_KFUNCS /* user/io/skeleton.h */
+#define READS_DIRECTLY false
+#define KERNEL_POINTER(type, pointer) ((const type *)(const void *)(pointer))
+#else
 extern void *bpf_rdonly_cast(const void *pointer, __u32 type) __ksym __attribute__((weak));
 
 #define READS_DIRECTLY bpf_core_enum_value_exists(enum bpf_attach_type___tcx, BPF_TCX_INGRESS___tcx)
 #define KERNEL_POINTER(type, pointer) \
 	((const type *)bpf_rdonly_cast((const void *)(pointer), bpf_core_type_id_kernel(type)))
+#endif
 #define READ_FIELD(type, pointer, field)                                                          \
 	(READS_DIRECTLY ? KERNEL_POINTER(type, pointer)->field : BPF_CORE_READ((const type *)(const void *)(pointer), field))
 

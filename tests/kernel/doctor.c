@@ -464,6 +464,8 @@ static void without_privilege_the_programs_are_not_tried(void **state)
 	if (child == 0) {
 		drop_to_own_netns();
 		doctor_check_programs(&checks);
+		if (!is_said("programs", CHECK_OK, "all"))
+			show();
 		CHILD_CHECK(is_said("programs", CHECK_OK, "all"));
 		child_expect("hook", CHECK_NOTE, "not tried");
 		child_drop_capability(CAP_BPF);

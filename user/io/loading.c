@@ -61,6 +61,11 @@ static bool may_load(void)
 	return (mask & needed) == needed || mask & 1ULL << CAP_SYS_ADMIN;
 }
 
+bool loading_may_search_modules(void)
+{
+	return effective_capabilities() & 1ULL << CAP_SYS_ADMIN;
+}
+
 /* A limit that loading can meet, and how it is raised; NULL: it was none. */
 static const char *limit_met(int number)
 {

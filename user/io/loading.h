@@ -18,6 +18,9 @@ void loading_silence_libbpf(void);
  */
 bool loading_has_descriptors(struct bpf_object *object);
 
+/* May libbpf look for kernel functions in modules? */
+bool loading_may_search_modules(void);
+
 /* Say why the kernel did not take the programs. Returns -number, or -EPERM where it is a matter of privilege. */
 int loading_failed(int number, struct error *error);
 

@@ -17,6 +17,7 @@
 #include "map_pins.h"
 #include "name_map.h"
 #include "recover.h"
+#include "skeleton.h"
 #include "stubsieve.skel.h"
 #include "vacancy.h"
 
@@ -139,6 +140,40 @@ static int open_maps(struct programs *programs, const struct programs_request *r
 	return r < 0 ? r : name_map_fill(bpf_map__fd(skeleton->maps.names), request->names, request->name_count);
 }
 
+static int prepare(struct programs *programs, const struct programs_request *request, struct error *error)
+{
+	struct stubsieve_bpf *skeleton = programs->skeleton;
+	int r = choose(skeleton, request);
+
+	if (r == 0 && request->beside)
+		r = share(skeleton, request->beside);
+	if (r < 0)
+		return fail(error, -r, "cannot set up the programs: %s", strerror(-r));
+	if (request->beside || !request->pin_dir)
+		return 0;
+	r = map_pins_use(skeleton->obj, request->pin_dir, error);
+	if (r < 0)
+		return r;
+	r = recover_counted(skeleton->obj, request->pin_dir);
+	return r < 0 ? fail(error, -r, "cannot go on with what was counted: %s", strerror(-r)) : 0;
+}
+
+static int load(struct programs *programs, const struct programs_request *request, bool is_plain, struct error *error)
+{
+	int r;
+
+	loading_silence_libbpf();
+	stubsieve_bpf__destroy(programs->skeleton);
+	programs->skeleton = skeleton_open(is_plain);
+	if (!programs->skeleton)
+		return loading_failed(errno, error);
+	r = prepare(programs, request, error);
+	if (r < 0)
+		return r;
+	r = loading_has_descriptors(programs->skeleton->obj) ? stubsieve_bpf__load(programs->skeleton) : -EMFILE;
+	return r < 0 ? loading_failed(-r, error) : 0;
+}
+
 int programs_load(const struct programs_request *request, struct programs **ret_programs, struct error *error)
 {
 	__attribute__((cleanup(programs_freep))) struct programs *programs = calloc(1, sizeof(*programs));
@@ -147,24 +182,11 @@ int programs_load(const struct programs_request *request, struct programs **ret_
 	if (!programs)
 		return fail(error, ENOMEM, "out of memory");
 	programs->coverage_quota.most = COVERAGE_OTHERS_MAX;
-	loading_silence_libbpf();
-	programs->skeleton = stubsieve_bpf__open();
-	if (!programs->skeleton)
-		return loading_failed(errno, error);
-	r = choose(programs->skeleton, request);
-	if (r == 0 && request->beside)
-		r = share(programs->skeleton, request->beside);
-	if (r < 0)
-		return fail(error, -r, "cannot set up the programs: %s", strerror(-r));
-	if (!request->beside && request->pin_dir)
-		r = map_pins_use(programs->skeleton->obj, request->pin_dir, error);
+	r = load(programs, request, false, error);
+	if (r == -EINVAL && !loading_may_search_modules())
+		r = load(programs, request, true, error);
 	if (r < 0)
 		return r;
-	if (!request->beside && request->pin_dir && (r = recover_counted(programs->skeleton->obj, request->pin_dir)) < 0)
-		return fail(error, -r, "cannot go on with what was counted: %s", strerror(-r));
-	r = loading_has_descriptors(programs->skeleton->obj) ? stubsieve_bpf__load(programs->skeleton) : -EMFILE;
-	if (r < 0)
-		return loading_failed(-r, error);
 	r = open_maps(programs, request);
 	if (r < 0)
 		return fail(error, -r, "cannot set up the maps in %s: %s", request->pin_dir, strerror(-r));
