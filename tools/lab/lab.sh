@@ -197,8 +197,12 @@ lab_stay() {
 
 lab_gone() { ! kill -0 "$1" 2>/dev/null; }
 
+# Is that process one of this lab? One that has ended may have left its number to another.
+lab_is_ours() { grep -qs "$LAB" "/proc/$1/cgroup" || grep -qs "^PPid:[[:space:]]*$$\$" "/proc/$1/status"; }
+
 # lab_end PID: asks a process of ours to end, and insists after 5 s.
 lab_end() {
+	lab_is_ours "$1" || return 0
 	kill -TERM "$1" 2>/dev/null
 	lab_until 5 lab_gone "$1" || kill -KILL "$1" 2>/dev/null
 }
