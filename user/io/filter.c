@@ -179,6 +179,19 @@ static void tell(const struct error *error)
 	fprintf(stderr, "stubsieve: %s\n", error->text);
 }
 
+/*
+ * Without a heartbeat the programs let all pass. It begins before they take others' places: those of our own filter so far,
+ * or, in a map that nobody has stamped yet, of a controller whose maps were not found. Where an earlier controller's map is
+ * used it begins with the loop: one that fails to start, again and again, is not to keep the programs alive that are there.
+ */
+static int begin_to_beat(struct filter *filter, bool is_beside)
+{
+	uint64_t last = 0;
+	int r = is_beside ? 0 : programs_last_beat(filter->programs, &last);
+
+	return r < 0 || last ? r : programs_beat(filter->programs, clock_monotonic_ns());
+}
+
 static int publish(struct filter *filter, const struct filter *before, struct error *error)
 {
 	int r = scope_publish(&filter->scope, true);
@@ -187,12 +200,8 @@ static int publish(struct filter *filter, const struct filter *before, struct er
 		r = forget_stale(filter);
 	if (r == 0 && !before) /* one that an earlier controller left is over; there is no reload during one of ours */
 		r = ramp_write(programs_heartbeat_fd(filter->programs), &(struct ramp){});
-	/*
-	 * Last the heartbeat, where another filter of this controller is at work. At the start it begins with the loop: one
-	 * that fails to start, again and again, is not to keep an earlier controller's programs alive.
-	 */
-	if (r == 0 && before)
-		r = programs_beat(filter->programs, clock_monotonic_ns());
+	if (r == 0)
+		r = begin_to_beat(filter, before);
 	if (r < 0)
 		return fail(error, -r, "cannot write the maps in %s: %s", filter->config->pin_dir, strerror(-r));
 	return 0;
