@@ -180,9 +180,10 @@ static void tell(const struct error *error)
 }
 
 /*
- * Without a heartbeat the programs let all pass. It begins before they take others' places: those of our own filter so far,
- * or, in a map that nobody has stamped yet, of a controller whose maps were not found. Where an earlier controller's map is
- * used it begins with the loop: one that fails to start, again and again, is not to keep the programs alive that are there.
+ * Without a heartbeat the programs let all pass. It begins before they take others' places: those of our own filter so
+ * far, or, in a map that nobody has stamped yet, of a controller whose maps were not found. Where an earlier
+ * controller's map is used it begins with the loop: one that fails to start, again and again, is not to keep the
+ * programs alive that are there.
  */
 static int begin_to_beat(struct filter *filter, bool is_beside)
 {
