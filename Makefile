@@ -84,6 +84,9 @@ $(BUILD)/bpf/stubsieve_plain.bpf.o: bpf/stubsieve.bpf.c
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -DSIEVE_WITHOUT_KFUNCS -c -o $@ $<
 
+# Between the source and the skeleton, but to be looked at, too.
+.PRECIOUS: $(BUILD)/bpf/%.bpf.o
+
 # bpftool writes to a file of its own first: a failed run leaves no half skeleton behind.
 $(BUILD)/skeleton/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	@mkdir -p $(@D)

@@ -152,7 +152,11 @@ number_address $((2 * ROUTES - 2))
 until_published "routes that do not join" "$ADDRESS"
 lab_until 5 coverage_is "listed covered $ROUTES" || not_ok "all are listed" "$(coverage)"
 figures "routes that do not join"
-check_number "resident KiB with $ROUTES prefixes" "$(memory VmRSS)" -le "$RESIDENT_KIB"
+if [ -z "${WATCHED:-}" ]; then
+	check_number "resident KiB with $ROUTES prefixes" "$(memory VmRSS)" -le "$RESIDENT_KIB"
+else
+	skip "resident KiB with $ROUTES prefixes" "ASan keeps what is freed"
+fi
 samples "routes that do not join" no
 check_equal "the map has as many" "ipv4=0 ipv6=$ROUTES others=0" "$(map count)"
 while_looking
