@@ -65,7 +65,11 @@ under_load() {
 	check_number "$RELOADS reloads: status counts them" "$(lab_status .configuration.reloads)" -eq "$RELOADS"
 	reloaded "then the first one" "settle = 0"
 	check_number "$RELOADS reloads: file descriptors" "$(descriptors "$pid")" -le $((fds + 2))
-	check_number "$RELOADS reloads: KiB of memory (from $kib)" "$(resident_kib "$pid")" -le $((kib + 512))
+	if [ -z "${WATCHED:-}" ]; then
+		check_number "$RELOADS reloads: KiB of memory (from $kib)" "$(resident_kib "$pid")" -le $((kib + 512))
+	else
+		skip "$RELOADS reloads: KiB of memory" "ASan keeps what is freed"
+	fi
 	check_equal "$RELOADS reloads: links and maps are pinned once" "carried cgroups counter_names counters events heartbeat names netns servers tcx tcx" \
 		"$(lab_control ls "$LAB_DIR/bpf/stubsieve" | sed 's/-.*//' | sort | xargs)"
 }
